@@ -1,0 +1,164 @@
+/** The GPU as the rest of lacuna sees it: tensors made, filled and read, pipelines cached, memory counted. */
+import { UserError } from '../errors.ts';
+import { type AdapterDescription, type Caps, type OpenOptions, openAdapter } from './adapter.ts';
+import { Dim } from './recorder.ts';
+import { BYTES, type DType, elements, type Tensor, tensorBytes } from './tensor.ts';
+
+/** Pipelines compiled at the same time: drivers gain from some parallelism and stall with hundreds. */
+const COMPILE_WINDOW = 8;
+
+export class Gpu {
+  readonly device: GPUDevice;
+  readonly caps: Caps;
+  readonly description: AdapterDescription;
+  /** Bytes of tensors alive. */
+  allocated = 0;
+  /** The most that were alive at once. */
+  peak = 0;
+  /** Resolves with the reason when the device is lost. */
+  readonly lost: Promise<string>;
+
+  #pipelines = new Map<string, Promise<GPUComputePipeline>>();
+  #compiling = new Set<Promise<unknown>>();
+  #failure: UserError | undefined;
+
+  private constructor(device: GPUDevice, caps: Caps, description: AdapterDescription) {
+    this.device = device;
+    this.caps = caps;
+    this.description = description;
+    this.lost = device.lost.then((info) => {
+      this.#failure ??= new UserError(`the GPU was lost (${info.message || info.reason}): run the command again`);
+      return info.message || info.reason;
+    });
+    device.addEventListener('uncapturederror', (event) => {
+      const { error } = event as GPUUncapturedErrorEvent;
+      const memory = /out.?of.?memory/i.test(`${error.constructor.name} ${error.message}`);
+      this.#failure ??= memory
+        ? new UserError('the GPU is out of memory: use a smaller --batch-tokens, or see --dry-run for what fits')
+        : new UserError(`WebGPU error: ${error.message.split('\n')[0]}`);
+    });
+  }
+
+  static async open(options: OpenOptions = {}): Promise<Gpu> {
+    const { device, caps, description } = await openAdapter(options);
+    return new Gpu(device, caps, description);
+  }
+
+  /** The type activations are stored in between kernels: f16 where the tier has it. */
+  get activation(): 'f16' | 'f32' {
+    return this.caps.f16 ? 'f16' : 'f32';
+  }
+
+  /** An uninitialised tensor. Throws a UserError where one binding cannot hold it. */
+  tensor(label: string, dtype: DType, shape: readonly number[]): Tensor {
+    const bytes = tensorBytes(dtype, shape);
+    if (bytes > this.caps.maxBinding)
+      throw new UserError(
+        `${label} [${shape.join(', ')}] needs ${bytes} bytes, and this GPU binds at most ${this.caps.maxBinding}: use a smaller --batch-tokens or model`,
+      );
+    const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST;
+    const buffer = this.device.createBuffer({ label, size: bytes, usage });
+    this.allocated += bytes;
+    this.peak = Math.max(this.peak, this.allocated);
+    return { label, dtype, shape, buffer, bytes };
+  }
+
+  /** A tensor holding `data`: Float32Array for f32, Uint16Array of half bits for f16, Uint32Array for u32. */
+  upload(label: string, dtype: DType, shape: readonly number[], data: Float32Array | Uint16Array | Uint32Array): Tensor {
+    if (data.length !== elements(shape) || data.BYTES_PER_ELEMENT !== BYTES[dtype])
+      throw new Error(`${label}: ${data.length} values of ${data.BYTES_PER_ELEMENT} bytes do not fill ${dtype} [${shape.join(', ')}]`);
+    const t = this.tensor(label, dtype, shape);
+    this.write(t, data);
+    return t;
+  }
+
+  /** Writes `data` at element 0 of `t`; odd byte counts are padded to WebGPU's four. */
+  write(t: Tensor, data: Float32Array | Uint16Array | Uint32Array): void {
+    if (data.byteLength > t.bytes) throw new Error(`${t.label}: ${data.byteLength} bytes do not fit in ${t.bytes}`);
+    let bytes = new Uint8Array(data.buffer as ArrayBuffer, data.byteOffset, data.byteLength);
+    if (bytes.length % 4) {
+      const padded = new Uint8Array(Math.ceil(bytes.length / 4) * 4);
+      padded.set(bytes);
+      bytes = padded;
+    }
+    this.device.queue.writeBuffer(t.buffer, 0, bytes);
+  }
+
+  dim(label: string, x = 0, y = 0, z = 0, w = 0): Dim {
+    return new Dim(this, label).set(x, y, z, w);
+  }
+
+  free(...tensors: readonly Tensor[]): void {
+    for (const t of tensors) {
+      t.buffer.destroy();
+      this.allocated -= t.bytes;
+    }
+  }
+
+  /** The first `count` elements of `t` (all by default), copied back: its dtype's typed array, f16 as half bits. */
+  async read(t: Tensor, count = elements(t.shape)): Promise<Float32Array | Uint16Array | Uint32Array> {
+    const raw = await this.readBuffer(t.buffer, Math.ceil((count * BYTES[t.dtype]) / 4) * 4);
+    if (t.dtype === 'f32') return new Float32Array(raw, 0, count);
+    return t.dtype === 'f16' ? new Uint16Array(raw, 0, count) : new Uint32Array(raw, 0, count);
+  }
+
+  /** The first `bytes` of a buffer. Throws what went wrong on the device since the last read. */
+  async readBuffer(buffer: GPUBuffer, bytes: number): Promise<ArrayBuffer> {
+    this.check();
+    const staging = this.device.createBuffer({ size: bytes, usage: GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST });
+    const encoder = this.device.createCommandEncoder();
+    encoder.copyBufferToBuffer(buffer, 0, staging, 0, bytes);
+    this.device.queue.submit([encoder.finish()]);
+    try {
+      await staging.mapAsync(GPUMapMode.READ);
+    } catch (error) {
+      this.check();
+      throw error;
+    }
+    const copy = staging.getMappedRange().slice(0);
+    staging.destroy();
+    this.check();
+    return copy;
+  }
+
+  /** Waits until everything submitted has run. */
+  async idle(): Promise<void> {
+    await this.device.queue.onSubmittedWorkDone();
+    this.check();
+  }
+
+  /** Throws the first device error since the GPU was opened, if there was one. */
+  check(): void {
+    if (this.#failure) throw this.#failure;
+  }
+
+  /** The pipeline of a WGSL text, compiled once per device. */
+  pipeline(label: string, code: string): Promise<GPUComputePipeline> {
+    const known = this.#pipelines.get(code);
+    if (known) return known;
+    const made = this.#compile(label, code);
+    this.#pipelines.set(code, made);
+    return made;
+  }
+
+  async #compile(label: string, code: string): Promise<GPUComputePipeline> {
+    while (this.#compiling.size >= COMPILE_WINDOW) await Promise.race(this.#compiling).catch(() => {});
+    const module = this.device.createShaderModule({ label, code });
+    const work = this.device.createComputePipelineAsync({ label, layout: 'auto', compute: { module, entryPoint: 'main' } });
+    this.#compiling.add(work);
+    try {
+      return await work;
+    } catch (error) {
+      const info = await module.getCompilationInfo().catch(() => undefined);
+      const first = info?.messages.find((m) => m.type === 'error');
+      const where = first ? ` (line ${first.lineNum}: ${first.message})` : '';
+      throw new Error(`${label}: WGSL does not compile${where}: ${(error as Error).message}`);
+    } finally {
+      this.#compiling.delete(work);
+    }
+  }
+
+  close(): void {
+    this.device.destroy();
+  }
+}

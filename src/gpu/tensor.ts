@@ -1,0 +1,20 @@
+/** A tensor is a named, typed, row-major view of a GPU buffer. It owns nothing but its buffer, and computes nothing. */
+
+export type DType = 'f32' | 'f16' | 'u32';
+export const BYTES: Record<DType, number> = { f32: 4, f16: 2, u32: 4 };
+
+export interface Tensor {
+  readonly label: string;
+  readonly dtype: DType;
+  readonly shape: readonly number[];
+  readonly buffer: GPUBuffer;
+  /** Bytes used, a multiple of 4. */
+  readonly bytes: number;
+}
+
+/** Elements in a shape. */
+export const elements = (shape: readonly number[]): number => shape.reduce((a, b) => a * b, 1);
+
+/** Bytes of a tensor, rounded up to a multiple of 16 so that vec4 bindings of odd sizes stay whole. */
+export const tensorBytes = (dtype: DType, shape: readonly number[]): number =>
+  Math.max(16, Math.ceil((elements(shape) * BYTES[dtype]) / 16) * 16);
