@@ -4,8 +4,8 @@ import type { Checkpoint } from './stored.ts';
 
 export type { Checkpoint, StoredDense, StoredLinear } from './stored.ts';
 
-/** Node and Deno: opens a model folder (config.json + safetensors) or a .gguf file. */
-export declare function openCheckpoint(path: string): Promise<Checkpoint>;
-
-/** Anywhere: the same from sources, by their names inside the folder ('config.json', 'model.safetensors', 'x.gguf'). */
-export declare function checkpointFromSources(files: Map<string, ByteSource>, name?: string): Promise<Checkpoint>;
+/** From sources, by their names inside the folder ('config.json', 'model.safetensors', or one 'x.gguf'). */
+export declare function checkpointFromSources(
+  name: string,
+  files: ReadonlyMap<string, ByteSource>,
+): Promise<Checkpoint>;

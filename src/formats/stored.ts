@@ -59,7 +59,8 @@ export type StoredLinear = {
     }
 );
 
-/** A model's files as one thing. Opening reads headers only; weights are read by whoever walks the tensors. */
+/** A model's files as one thing. Opening reads headers (and g_idx) and checks every shape; weights are
+ * read by whoever walks the tensors. */
 export interface Checkpoint {
   /** What a message calls it: the folder's or file's name. */
   readonly name: string;
@@ -67,10 +68,9 @@ export interface Checkpoint {
   readonly config: ModelConfig;
   /**
    * A linear layer by canonical path: 'lm_head', 'layers.3.self_attn.q_proj', 'layers.3.mlp.down_proj'. 'lm_head' of
-   * a tied model is the embedding. UserError where it is missing or of another shape than the config says.
-   * Asynchronous because deciding about act-order reads g_idx.
+   * a tied model is the embedding. All were checked when the checkpoint was opened; an unknown path is a UserError.
    */
-  linear(path: string): Promise<StoredLinear>;
+  linear(path: string): StoredLinear;
   /** 'embed_tokens', 'norm', 'layers.3.input_layernorm', 'layers.3.post_attention_layernorm'. */
   dense(path: string): StoredDense;
   /** Whether the files hold a weight at this path; false for the 'lm_head' of a tied model. */
