@@ -5,7 +5,7 @@
  * uniform that the grid is computed from, so a new batch makes no new pipeline and no new bind group.
  */
 import type { Gpu } from './gpu.ts';
-import type { Tensor } from './tensor.ts';
+import type { DType, Tensor } from './tensor.ts';
 
 /**
  * A count that changes between replays, with up to three more numbers beside it: a uniform vec4<u32>.
@@ -61,9 +61,23 @@ const MAX_GRID = 65535;
 export class Recorder {
   readonly gpu: Gpu;
   readonly dispatches: Dispatch[] = [];
+  readonly #scratch = new Map<string, Tensor>();
 
   constructor(gpu: Gpu) {
     this.gpu = gpu;
+  }
+
+  /**
+   * Memory that lives within one operator: the same label and shape give the same tensor all through the
+   * recording, which is safe because dispatches run in order. Freed with the recording.
+   */
+  scratch(label: string, dtype: DType, shape: readonly number[]): Tensor {
+    const key = `${label} ${dtype} ${shape.join(' ')}`;
+    const known = this.#scratch.get(key);
+    if (known) return known;
+    const made = this.gpu.tensor(label, dtype, shape);
+    this.#scratch.set(key, made);
+    return made;
   }
 
   dispatch(d: Dispatch): void {
@@ -90,17 +104,23 @@ export class Recorder {
       const grid = d.grid;
       steps.push({ label: d.label, pipeline, group, grid: typeof grid === 'function' ? grid : () => grid });
     }
-    return new Recording(gpu, steps);
+    return new Recording(gpu, steps, [...this.#scratch.values()]);
   }
 }
 
 export class Recording {
   readonly gpu: Gpu;
   readonly #steps: readonly Step[];
+  readonly #scratch: readonly Tensor[];
 
-  constructor(gpu: Gpu, steps: readonly Step[]) {
+  constructor(gpu: Gpu, steps: readonly Step[], scratch: readonly Tensor[] = []) {
     this.gpu = gpu;
     this.#steps = steps;
+    this.#scratch = scratch;
+  }
+
+  free(): void {
+    this.gpu.free(...this.#scratch);
   }
 
   get length(): number {
