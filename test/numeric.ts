@@ -29,7 +29,13 @@ export function normal(seed: number, n: number, dtype: DType = 'f32', deviation 
 }
 
 /** A tensor of `values` in its dtype. */
-export function toGpu(gpu: Gpu, label: string, dtype: DType, shape: readonly number[], values: ArrayLike<number>): Tensor {
+export function toGpu(
+  gpu: Gpu,
+  label: string,
+  dtype: DType,
+  shape: readonly number[],
+  values: ArrayLike<number>,
+): Tensor {
   if (dtype === 'f16') return gpu.upload(label, dtype, shape, toHalfArray(values));
   const Typed = dtype === 'f32' ? Float32Array : Uint32Array;
   return gpu.upload(label, dtype, shape, Typed.from(values));
@@ -60,12 +66,19 @@ export async function runOnce(gpu: Gpu, record: (r: Recorder) => void): Promise<
  * Every element within `atol + rtol * |reference|`; the first that is not is reported with its index.
  * `atol` may be one number or one an element, as an error bound computed along with the reference is.
  */
-export function expectClose(actual: ArrayLike<number>, reference: ArrayLike<number>, rtol: number, atol: number | ArrayLike<number>): void {
+export function expectClose(
+  actual: ArrayLike<number>,
+  reference: ArrayLike<number>,
+  rtol: number,
+  atol: number | ArrayLike<number>,
+): void {
   expect(actual.length).toBe(reference.length);
   for (let i = 0; i < reference.length; i++) {
     const allowed = (typeof atol === 'number' ? atol : atol[i]) + rtol * Math.abs(reference[i]);
     // NaN must fail, so the test is "not within", never "beyond".
     if (!(Math.abs(actual[i] - reference[i]) <= allowed))
-      throw new Error(`element ${i} of ${reference.length}: ${actual[i]} instead of ${reference[i]}, off by ${Math.abs(actual[i] - reference[i])}, allowed ${allowed}`);
+      throw new Error(
+        `element ${i} of ${reference.length}: ${actual[i]} instead of ${reference[i]}, off by ${Math.abs(actual[i] - reference[i])}, allowed ${allowed}`,
+      );
   }
 }

@@ -45,7 +45,9 @@ export class Sequences {
   set(batch: readonly ArrayLike<number>[]): void {
     const total = batch.reduce((n, s) => n + s.length, 0);
     if (total > this.maxTokens || batch.length > this.maxSequences || batch.some((s) => s.length === 0))
-      throw new Error(`a batch of ${batch.length} sequences, ${total} tokens does not fit ${this.maxSequences}, ${this.maxTokens}`);
+      throw new Error(
+        `a batch of ${batch.length} sequences, ${total} tokens does not fit ${this.maxSequences}, ${this.maxTokens}`,
+      );
     const ids = new Uint32Array(total);
     const positions = new Uint32Array(total);
     const starts = new Uint32Array(batch.length + 1);

@@ -1,7 +1,13 @@
 /** The specification of rms_norm in float64, forward and backward. */
 
 /** x [M, C], weight [C] -> y [M, C]. */
-export function rmsNormRef(x: ArrayLike<number>, weight: ArrayLike<number>, M: number, C: number, eps: number): Float64Array {
+export function rmsNormRef(
+  x: ArrayLike<number>,
+  weight: ArrayLike<number>,
+  M: number,
+  C: number,
+  eps: number,
+): Float64Array {
   const y = new Float64Array(M * C);
   for (let m = 0; m < M; m++) {
     const scale = inverseRms(x, m, C, eps);

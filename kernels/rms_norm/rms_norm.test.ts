@@ -22,7 +22,13 @@ describeGpus('rms_norm', (gpu) => {
     const y = poisoned(g, 'y', g.activation, [M, C]);
     const rows = g.dim('rows', M);
     await runOnce(g, (r) =>
-      rmsNorm(r, { x: toGpu(g, 'x', 'f32', [M, C], x), weight: toGpu(g, 'weight', 'f32', [C], weight), y, rows, eps: 1e-5 }),
+      rmsNorm(r, {
+        x: toGpu(g, 'x', 'f32', [M, C], x),
+        weight: toGpu(g, 'weight', 'f32', [C], weight),
+        y,
+        rows,
+        eps: 1e-5,
+      }),
     );
     // The sum of C squares is off by at most C roundoffs, its inverse root by half as many;
     // inverseSqrt itself (2 ulp) and three products come on top, then the store's rounding.
@@ -57,6 +63,16 @@ test('the reference gradient agrees with central differences', () => {
   const loss = (x: Float64Array, w: Float64Array) => rmsNormRef(x, w, M, C, 1e-5).reduce((s, y, i) => s + y * dy[i], 0);
   const bump = (a: Float64Array, i: number, by: number) => a.map((v, j) => (j === i ? v + by : v));
   const slope = (f: (by: number) => number) => (f(h) - f(-h)) / (2 * h);
-  expectClose(dx, Float64Array.from(x, (_, i) => slope((by) => loss(bump(x, i, by), weight))), 1e-6, 1e-8);
-  expectClose(dweight, Float64Array.from(weight, (_, i) => slope((by) => loss(x, bump(weight, i, by)))), 1e-6, 1e-8);
+  expectClose(
+    dx,
+    Float64Array.from(x, (_, i) => slope((by) => loss(bump(x, i, by), weight))),
+    1e-6,
+    1e-8,
+  );
+  expectClose(
+    dweight,
+    Float64Array.from(weight, (_, i) => slope((by) => loss(x, bump(weight, i, by)))),
+    1e-6,
+    1e-8,
+  );
 });

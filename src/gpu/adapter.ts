@@ -81,7 +81,9 @@ export function tierFromEnvironment(): Tier | undefined {
 }
 
 /** The adapter alone, for a report on what is there. Throws a UserError where none answers. */
-export async function requestAdapter(robust: boolean): Promise<{ adapter: GPUAdapter; runtime: AdapterDescription['runtime'] }> {
+export async function requestAdapter(
+  robust: boolean,
+): Promise<{ adapter: GPUAdapter; runtime: AdapterDescription['runtime'] }> {
   const { gpu, runtime } = await entryPoint(robust);
   const adapter = await gpu.requestAdapter({ powerPreference: 'high-performance' });
   if (!adapter) throw new UserError(NO_ADAPTER);
@@ -95,7 +97,9 @@ export async function openAdapter(options: OpenOptions = {}): Promise<OpenedAdap
   const best = bestTier(adapter);
   const tier = forced ?? best;
   if (TIERS.indexOf(tier) < TIERS.indexOf(best))
-    throw new UserError(`tier ${tier} is not to be had on ${adapter.info.description || adapter.info.device}: the best here is ${best}`);
+    throw new UserError(
+      `tier ${tier} is not to be had on ${adapter.info.description || adapter.info.device}: the best here is ${best}`,
+    );
 
   const timestamps = adapter.features.has('timestamp-query');
   const features: string[] = timestamps ? ['timestamp-query'] : [];

@@ -64,24 +64,32 @@ export class Gpu {
   }
 
   /** A tensor holding `data`: Float32Array for f32, Uint16Array of half bits for f16, Uint32Array for u32. */
-  upload(label: string, dtype: DType, shape: readonly number[], data: Float32Array | Uint16Array | Uint32Array): Tensor {
+  upload(
+    label: string,
+    dtype: DType,
+    shape: readonly number[],
+    data: Float32Array | Uint16Array | Uint32Array,
+  ): Tensor {
     if (data.length !== elements(shape) || data.BYTES_PER_ELEMENT !== BYTES[dtype])
-      throw new Error(`${label}: ${data.length} values of ${data.BYTES_PER_ELEMENT} bytes do not fill ${dtype} [${shape.join(', ')}]`);
+      throw new Error(
+        `${label}: ${data.length} values of ${data.BYTES_PER_ELEMENT} bytes do not fill ${dtype} [${shape.join(', ')}]`,
+      );
     const t = this.tensor(label, dtype, shape);
     this.write(t, data);
     return t;
   }
 
-  /** Writes `data` at element 0 of `t`; odd byte counts are padded to WebGPU's four. */
-  write(t: Tensor, data: Float32Array | Uint16Array | Uint32Array): void {
-    if (data.byteLength > t.bytes) throw new Error(`${t.label}: ${data.byteLength} bytes do not fit in ${t.bytes}`);
+  /** Writes `data` at byte `at` of `t` (a multiple of 4); odd byte counts are padded to WebGPU's four. */
+  write(t: Tensor, data: Float32Array | Uint16Array | Uint32Array | Uint8Array, at = 0): void {
+    if (at + data.byteLength > t.bytes)
+      throw new Error(`${t.label}: ${data.byteLength} bytes do not fit in ${t.bytes}`);
     let bytes = new Uint8Array(data.buffer as ArrayBuffer, data.byteOffset, data.byteLength);
     if (bytes.length % 4) {
       const padded = new Uint8Array(Math.ceil(bytes.length / 4) * 4);
       padded.set(bytes);
       bytes = padded;
     }
-    this.device.queue.writeBuffer(t.buffer, 0, bytes);
+    this.device.queue.writeBuffer(t.buffer, at, bytes);
   }
 
   dim(label: string, x = 0, y = 0, z = 0, w = 0): Dim {
@@ -144,7 +152,11 @@ export class Gpu {
   async #compile(label: string, code: string): Promise<GPUComputePipeline> {
     while (this.#compiling.size >= COMPILE_WINDOW) await Promise.race(this.#compiling).catch(() => {});
     const module = this.device.createShaderModule({ label, code });
-    const work = this.device.createComputePipelineAsync({ label, layout: 'auto', compute: { module, entryPoint: 'main' } });
+    const work = this.device.createComputePipelineAsync({
+      label,
+      layout: 'auto',
+      compute: { module, entryPoint: 'main' },
+    });
     this.#compiling.add(work);
     try {
       return await work;

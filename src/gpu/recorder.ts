@@ -147,7 +147,10 @@ export class Recording {
       const steps = this.#steps.slice(from, from + CHUNK);
       const querySet = device.createQuerySet({ type: 'timestamp', count: 2 * steps.length });
       const bytes = 16 * steps.length;
-      const resolved = device.createBuffer({ size: bytes, usage: GPUBufferUsage.QUERY_RESOLVE | GPUBufferUsage.COPY_SRC });
+      const resolved = device.createBuffer({
+        size: bytes,
+        usage: GPUBufferUsage.QUERY_RESOLVE | GPUBufferUsage.COPY_SRC,
+      });
       const encoder = device.createCommandEncoder();
       steps.forEach((step, i) => {
         const pass = encoder.beginComputePass({
@@ -159,7 +162,9 @@ export class Recording {
       encoder.resolveQuerySet(querySet, 0, 2 * steps.length, resolved, 0);
       device.queue.submit([encoder.finish()]);
       const t = new BigUint64Array(await this.gpu.readBuffer(resolved, bytes));
-      steps.forEach((step, i) => out.push({ label: step.label, ns: Number(t[2 * i + 1] - t[2 * i]) }));
+      steps.forEach((step, i) => {
+        out.push({ label: step.label, ns: Number(t[2 * i + 1] - t[2 * i]) });
+      });
       querySet.destroy();
       resolved.destroy();
     }

@@ -33,6 +33,7 @@ export function specialise(source: string, s: Specialisation): string {
 
 function literal(name: string, value: Constant): string {
   if (typeof value !== 'number') return String(value);
-  if (!Number.isInteger(value) || value < 0 || value > 0xffffffff) throw new Error(`${name}: ${value} is not a u32; use float()`);
+  if (!Number.isInteger(value) || value < 0 || value > 0xffffffff)
+    throw new Error(`${name}: ${value} is not a u32; use float()`);
   return `${value}u`;
 }

@@ -6,7 +6,13 @@ import { expect } from 'expect';
 
 type Body = () => unknown;
 interface DenoTest {
-  test(options: { name: string; ignore?: boolean; sanitizeOps: boolean; sanitizeResources: boolean; fn: () => Promise<void> }): void;
+  test(options: {
+    name: string;
+    ignore?: boolean;
+    sanitizeOps: boolean;
+    sanitizeResources: boolean;
+    fn: () => Promise<void>;
+  }): void;
 }
 const deno = (globalThis as unknown as { Deno: DenoTest }).Deno;
 
