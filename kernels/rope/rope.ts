@@ -1,0 +1,58 @@
+/** Rotary position embedding of q and k, in place (Su et al. 2021). Formula and layouts: rope.wgsl. */
+import type { Gpu } from '../../src/gpu/gpu.ts';
+import { type Dim, fold, type Recorder } from '../../src/gpu/recorder.ts';
+import type { Tensor } from '../../src/gpu/tensor.ts';
+import { specialise } from '../../src/gpu/wgsl.ts';
+import source from './rope.wgsl' with { type: 'text' };
+
+export interface Rope {
+  /** [T, (heads + 2 kvHeads) headDim], f16 or f32: q and k are rotated, v is left alone */
+  qkv: Tensor;
+  /** u32 [T], each below the table's number of positions */
+  positions: Tensor;
+  /** f32 [positions, headDim / 2, 2], from `ropeTable` */
+  table: Tensor;
+  /** How many tokens there are, T. */
+  rows: Dim;
+  heads: number;
+  kvHeads: number;
+  /** A multiple of 8. */
+  headDim: number;
+}
+
+const WG = 256;
+
+/**
+ * cos and sin of position * theta^(-2 i / headDim), f32 [maxPositions, headDim / 2, 2]. Made on the host in
+ * float64: a f32 product of position and frequency is off by 32768 * 2^-24 = 2e-3 radians at position 32768, and
+ * WGSL bounds the error of cos and sin only within [-pi, pi]. Rounded once, each entry is off by 2^-25 at most.
+ */
+export function ropeTable(gpu: Gpu, maxPositions: number, headDim: number, theta: number): Tensor {
+  const half = headDim / 2;
+  const data = new Float32Array(maxPositions * headDim);
+  for (let i = 0; i < half; i++) {
+    const frequency = theta ** (-i / half);
+    for (let p = 0; p < maxPositions; p++) {
+      data[2 * (p * half + i)] = Math.cos(p * frequency);
+      data[2 * (p * half + i) + 1] = Math.sin(p * frequency);
+    }
+  }
+  return gpu.upload('rope table', 'f32', [maxPositions, half, 2], data);
+}
+
+export function rope(r: Recorder, a: Rope): void {
+  const { heads, kvHeads, headDim } = a;
+  if (headDim % 8) throw new Error(`rope: headDim ${headDim} is not a multiple of 8`);
+  const OCTETS = headDim / 8;
+  const ROTATED = heads + kvHeads;
+  r.dispatch({
+    label: 'rope',
+    code: specialise(source, {
+      enable: a.qkv.dtype === 'f16' ? ['f16'] : [],
+      alias: { Vec: `vec4<${a.qkv.dtype}>` },
+      constants: { OCTETS, ROTATED, HEADS: heads + 2 * kvHeads, WG },
+    }),
+    bindings: [a.qkv, a.positions, a.table, a.rows],
+    grid: () => fold(Math.ceil((a.rows.count * ROTATED * OCTETS) / WG)),
+  });
+}

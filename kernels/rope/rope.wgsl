@@ -1,0 +1,39 @@
+// Rotates pairs (i, i + D/2) of every q and k head by the angle position * theta^(-2 i / D), in place:
+//
+//   x'[i]       = x[i] cos - x[i + D/2] sin
+//   x'[i + D/2] = x[i + D/2] cos + x[i] sin            (Su et al. 2021, in GPT-NeoX's half-split order)
+//
+//   qkv        Elem [T, (H + 2 KV) D]   q heads, k heads, v heads; v is not touched
+//   positions  u32  [T]                 each token's place in its own sequence
+//   table      f32  [positions, D/2, 2] (cos, sin), made on the host in float64: rope.ts says why
+//   dim.x      T
+//
+// One thread rotates four neighbouring pairs, so every access is a whole vec4; D is a multiple of 8.
+// Bound by memory: q and k are read and written once, the table stays in cache.
+// Constants: OCTETS (D / 8), ROTATED (H + KV), HEADS (H + 2 KV), WG (threads). Alias: Vec (vec4 of Elem).
+
+@group(0) @binding(0) var<storage, read_write> qkv: array<Vec>;
+@group(0) @binding(1) var<storage, read> positions: array<u32>;
+@group(0) @binding(2) var<storage, read> table: array<vec4<f32>>;
+@group(0) @binding(3) var<uniform> dim: vec4<u32>;
+
+@compute @workgroup_size(WG)
+fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) t: u32) {
+  let index = (wg.x + wg.y * groups.x) * WG + t;
+  let token = index / (ROTATED * OCTETS);
+  if (token >= dim.x) { return; }
+  let head = index / OCTETS % ROTATED;
+  let j = index % OCTETS;
+
+  let low = (token * HEADS + head) * 2u * OCTETS + j;
+  let high = low + OCTETS;
+  let entry = (positions[token] * OCTETS + j) * 2u;
+  let t0 = table[entry];
+  let t1 = table[entry + 1u];
+  let c = vec4<f32>(t0.xz, t1.xz);
+  let s = vec4<f32>(t0.yw, t1.yw);
+  let a = vec4<f32>(qkv[low]);
+  let b = vec4<f32>(qkv[high]);
+  qkv[low] = Vec(a * c - b * s);
+  qkv[high] = Vec(b * c + a * s);
+}
