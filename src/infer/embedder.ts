@@ -1,0 +1,193 @@
+/**
+ * Texts to unit vectors: tokenize, pack, run the decoder, pool, normalise. One recording serves all batches; while
+ * the GPU runs one, the next is uploaded behind it, so it never waits for the host.
+ */
+import { plan as attentionPlan } from '../../kernels/attention/attention.ts';
+import { Sequences } from '../../kernels/attention/sequences.ts';
+import { l2Normalize } from '../../kernels/l2_normalize/l2_normalize.ts';
+import { poolLast, poolMean } from '../../kernels/pool/pool.ts';
+import { rmsNorm } from '../../kernels/rms_norm/rms_norm.ts';
+import { UserError } from '../errors.ts';
+import type { ModelConfig } from '../formats/config.ts';
+import type { Gpu } from '../gpu/gpu.ts';
+import { Recorder, type Recording } from '../gpu/recorder.ts';
+import type { Tensor } from '../gpu/tensor.ts';
+import { type Activations, activationBytes, activations, forward } from '../model/decoder.ts';
+import type { Tokenizer } from '../model/tokenizer.ts';
+import { freeModel, type ModelWeights } from '../model/weights.ts';
+import { packBatches } from './batches.ts';
+
+export type Pooling = 'last' | 'mean';
+
+export interface EmbedderOptions {
+  /** `last`: the last token's hidden state after the final norm, as the retriever is trained; `mean`: of all tokens'. */
+  pooling?: Pooling;
+  /** Tokens beyond this are dropped at a text's end. */
+  maxLength?: number;
+  /** Tokens a batch; default: what the adapter does best with, as far as its bindings hold it. */
+  batchTokens?: number;
+}
+
+export const DEFAULT_MAX_LENGTH = 288;
+
+/** Tokens a batch that keep this GPU busy; a software driver gains nothing from more than a few tiles. */
+const PREFERRED_BATCH = { gpu: 16384, software: 1024 };
+
+/** The batch size to use: as asked, or the preferred one, and never more than one binding holds. */
+export function batchTokensFor(gpu: Gpu, config: ModelConfig, maxLength: number, asked?: number): number {
+  const fits = Math.floor(gpu.caps.maxBinding / activationBytes(config, gpu.activation).widest);
+  if (fits < maxLength)
+    throw new UserError(
+      `one sequence of ${maxLength} tokens does not fit this GPU's bindings: the longest that does has ${fits} (--max-length)`,
+    );
+  if (asked !== undefined && asked > fits)
+    throw new UserError(`--batch-tokens ${asked} does not fit this GPU's bindings: the largest that does is ${fits}`);
+  if (asked !== undefined && asked < maxLength)
+    throw new UserError(`--batch-tokens ${asked} is less than --max-length ${maxLength}: a batch must hold one text`);
+  return (
+    asked ??
+    Math.max(maxLength, Math.min(fits, gpu.description.software ? PREFERRED_BATCH.software : PREFERRED_BATCH.gpu))
+  );
+}
+
+export class Embedder {
+  readonly gpu: Gpu;
+  readonly model: ModelWeights;
+  readonly tokenizer: Tokenizer;
+  readonly maxLength: number;
+  readonly batchTokens: number;
+  readonly pooling: Pooling;
+  readonly #seqs: Sequences;
+  readonly #activations: Activations;
+  readonly #pooled: Tensor[];
+  readonly #out: Tensor;
+  readonly #recording: Recording;
+
+  private constructor(
+    parts: Pick<Embedder, 'gpu' | 'model' | 'tokenizer' | 'maxLength' | 'batchTokens' | 'pooling'>,
+    seqs: Sequences,
+    made: { activations: Activations; pooled: Tensor[]; out: Tensor; recording: Recording },
+  ) {
+    this.gpu = parts.gpu;
+    this.model = parts.model;
+    this.tokenizer = parts.tokenizer;
+    this.maxLength = parts.maxLength;
+    this.batchTokens = parts.batchTokens;
+    this.pooling = parts.pooling;
+    this.#seqs = seqs;
+    this.#activations = made.activations;
+    this.#pooled = made.pooled;
+    this.#out = made.out;
+    this.#recording = made.recording;
+  }
+
+  /** Records and compiles. `onCompile` counts the pipelines done. Owns the model: `free` frees it too. */
+  static async create(
+    gpu: Gpu,
+    model: ModelWeights,
+    tokenizer: Tokenizer,
+    options: EmbedderOptions = {},
+    onCompile?: (done: number, total: number) => void,
+  ): Promise<Embedder> {
+    const { config } = model;
+    const maxLength = options.maxLength ?? DEFAULT_MAX_LENGTH;
+    if (maxLength > config.maxPositions)
+      throw new UserError(
+        `--max-length ${maxLength} exceeds the ${config.maxPositions} positions this model was made for`,
+      );
+    const batchTokens = batchTokensFor(gpu, config, maxLength, options.batchTokens);
+    const pooling = options.pooling ?? 'last';
+    const C = config.hiddenSize;
+    const seqs = new Sequences(gpu, batchTokens, Math.min(batchTokens, 4096), attentionPlan(gpu.caps, config).rows);
+    const s = activations(gpu, config, batchTokens, maxLength);
+    const vectors = (label: string) => gpu.tensor(label, 'f32', [seqs.maxSequences, C]);
+    const [pooled, normed, out] = [vectors('pooled'), vectors('normed'), vectors('embeddings')];
+
+    const r = new Recorder(gpu);
+    forward(r, model, s, seqs);
+    const eps = config.rmsEps;
+    if (pooling === 'last') {
+      // The norm is row by row, so pooling first spares it all rows but one a sequence.
+      poolLast(r, { h: s.h, starts: seqs.starts, y: pooled, count: seqs.count });
+      rmsNorm(r, { x: pooled, weight: model.norm, y: normed, rows: seqs.count, eps });
+    } else {
+      const all = r.scratch('normed tokens', 'f32', [batchTokens, C]);
+      rmsNorm(r, { x: s.h, weight: model.norm, y: all, rows: seqs.tokens, eps });
+      poolMean(r, { h: all, starts: seqs.starts, y: normed, count: seqs.count });
+    }
+    l2Normalize(r, { x: normed, y: out, rows: seqs.count });
+    const recording = await r.finish(onCompile);
+    const parts = { gpu, model, tokenizer, maxLength, batchTokens, pooling };
+    return new Embedder(parts, seqs, { activations: s, pooled: [pooled, normed], out, recording });
+  }
+
+  /** Length of a vector. */
+  get dimensions(): number {
+    return this.model.config.hiddenSize;
+  }
+
+  /** Token ids as the model will see them: no special tokens, cut at `maxLength`. */
+  tokenize(text: string): Uint32Array {
+    return this.tokenizer.encode(text, this.maxLength);
+  }
+
+  /** Unit vectors f32 [texts, dimensions] in the order of `texts`. `onProgress` counts tokens. Throws a UserError for a text without tokens. */
+  async embed(texts: readonly string[], onProgress?: (done: number, total: number) => void): Promise<Float32Array> {
+    const tokens = texts.map((text) => this.tokenize(text));
+    const empty = tokens.findIndex((t) => t.length === 0);
+    if (empty >= 0) throw new UserError(`text ${empty + 1} has no tokens: nothing can be embedded`);
+    return this.embedTokens(tokens, onProgress);
+  }
+
+  /** The same for token ids, each a non-empty sequence of at most `maxLength`. */
+  async embedTokens(
+    tokens: readonly Uint32Array[],
+    onProgress?: (done: number, total: number) => void,
+  ): Promise<Float32Array> {
+    const { vocabSize } = this.model.config;
+    for (const ids of tokens)
+      for (const id of ids)
+        if (id >= vocabSize)
+          throw new UserError(
+            `the tokenizer gives token ${id}, and the model knows ${vocabSize}: they belong to different models`,
+          );
+    const lengths = tokens.map((t) => t.length);
+    const total = lengths.reduce((a, b) => a + b, 0);
+    const d = this.dimensions;
+    const out = new Float32Array(tokens.length * d);
+    let done = 0;
+    const collect = async (batch: number[], vectors: Promise<ArrayBuffer>) => {
+      const rows = new Float32Array(await vectors);
+      batch.forEach((index, row) => {
+        out.set(rows.subarray(row * d, (row + 1) * d), index * d);
+      });
+      done += batch.reduce((n, i) => n + lengths[i], 0);
+      onProgress?.(done, total);
+    };
+    let previous: Promise<void> | undefined;
+    for (const batch of packBatches(lengths, { tokens: this.batchTokens, sequences: this.#seqs.maxSequences })) {
+      this.#seqs.set(batch.map((i) => tokens[i]));
+      this.#recording.replay();
+      const vectors = this.gpu.readBuffer(this.#out.buffer, batch.length * d * 4);
+      const collected = collect(batch, vectors);
+      collected.catch(() => {}); // reported when it is awaited, one batch later
+      await previous;
+      previous = collected;
+    }
+    await previous;
+    return out;
+  }
+
+  /** One batch, each dispatch timed on the GPU: label and nanoseconds. */
+  async profile(tokens: readonly Uint32Array[]): Promise<{ label: string; ns: number }[]> {
+    this.#seqs.set(tokens);
+    return this.#recording.profile();
+  }
+
+  free(): void {
+    this.#recording.free();
+    this.#seqs.free();
+    this.gpu.free(...Object.values(this.#activations), ...this.#pooled, this.#out);
+    freeModel(this.gpu, this.model);
+  }
+}

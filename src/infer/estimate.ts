@@ -1,0 +1,69 @@
+/** What a job will take, before anything is allocated: memory by kind, tokens, FLOPs, and time at a measured rate. */
+import type { ModelConfig } from '../formats/config.ts';
+import type { Checkpoint } from '../formats/stored.ts';
+import type { Caps } from '../gpu/adapter.ts';
+import { activationBytes } from '../model/decoder.ts';
+import { layerPaths } from '../model/load.ts';
+
+export interface Estimate {
+  parameters: number;
+  texts: number;
+  tokens: number;
+  flops: number;
+  batchTokens: number;
+  bytes: { weights: number; activations: number; vectors: number; total: number };
+}
+
+/** FLOPs of a forward pass over sequences of these lengths: two for each weight and token, and causal attention's. */
+export function forwardFlops(c: ModelConfig, lengths: ArrayLike<number>): number {
+  const qkv = (c.heads + 2 * c.kvHeads) * c.headDim;
+  const perToken = c.layers * 2 * c.hiddenSize * (qkv + c.heads * c.headDim + 3 * c.ffnSize);
+  let flops = 0;
+  for (let i = 0; i < lengths.length; i++) {
+    // Token t looks at t + 1 keys, with a product for the score and one for the value.
+    const pairs = (lengths[i] * (lengths[i] + 1)) / 2;
+    flops += lengths[i] * perToken + c.layers * pairs * c.heads * c.headDim * 4;
+  }
+  return flops;
+}
+
+/** Bytes the weights take on the GPU: int4 with its scales, or dense. */
+export function weightBytes(checkpoint: Checkpoint, caps: Caps, quantize: boolean): number {
+  const { config } = checkpoint;
+  const dense = (source: { kind: string; dtype?: string }) =>
+    source.kind === 'dense' && source.dtype === 'F32' && !caps.f16 ? 4 : 2;
+  let total = config.vocabSize * config.hiddenSize * dense(checkpoint.dense('embed_tokens'));
+  for (let i = 0; i < config.layers; i++)
+    for (const path of Object.values(layerPaths(i)).flat()) {
+      const s = checkpoint.linear(path);
+      const weights = s.N * s.K;
+      if (s.kind === 'gptq' || s.kind === 'awq') total += weights / 2 + 4 * s.N * Math.ceil(s.K / s.group);
+      else if (s.kind === 'ggml' && s.type.startsWith('Q4'))
+        total += weights / 2 + (weights / 32) * (s.type === 'Q4_K' ? 8 : 4);
+      else total += quantize ? weights / 2 + weights / 8 : weights * dense(s);
+    }
+  return total;
+}
+
+/** `lengths`: tokens of every text. */
+export function estimate(
+  checkpoint: Checkpoint,
+  caps: Caps,
+  job: { lengths: ArrayLike<number>; batchTokens: number; quantize: boolean },
+): Estimate {
+  const { config } = checkpoint;
+  const { lengths, batchTokens } = job;
+  const weights = weightBytes(checkpoint, caps, job.quantize);
+  const activations = batchTokens * activationBytes(config, caps.f16 ? 'f16' : 'f32').perToken;
+  const vectors = (3 * Math.min(batchTokens, 4096) + lengths.length) * config.hiddenSize * 4;
+  let tokens = 0;
+  for (let i = 0; i < lengths.length; i++) tokens += lengths[i];
+  return {
+    parameters: checkpoint.parameters(),
+    texts: lengths.length,
+    tokens,
+    flops: forwardFlops(config, lengths),
+    batchTokens,
+    bytes: { weights, activations, vectors, total: weights + activations + vectors },
+  };
+}

@@ -1,0 +1,111 @@
+/**
+ * The decoder, forward: Qwen2 and Llama. Each line records one kernel, or the few of one projection; the folder of
+ * that name under kernels/ holds its WGSL. Nothing runs until the recording is replayed.
+ */
+import { attention } from '../../kernels/attention/attention.ts';
+import type { Sequences } from '../../kernels/attention/sequences.ts';
+import { embed } from '../../kernels/embed/embed.ts';
+import { linear } from '../../kernels/linear/linear.ts';
+import { lora } from '../../kernels/lora/lora.ts';
+import { rmsNorm } from '../../kernels/rms_norm/rms_norm.ts';
+import { rope, ropeTable } from '../../kernels/rope/rope.ts';
+import { swiglu } from '../../kernels/swiglu/swiglu.ts';
+import type { ModelConfig } from '../formats/config.ts';
+import type { Gpu } from '../gpu/gpu.ts';
+import type { Dim, Recorder } from '../gpu/recorder.ts';
+import type { Tensor } from '../gpu/tensor.ts';
+import type { LayerWeights, ModelWeights, Projection } from './weights.ts';
+
+/** Activations of one batch. Each is overwritten layer by layer. */
+export interface Activations {
+  /** f32 [T, hidden]: the residual stream. */
+  h: Tensor;
+  /** [T, hidden]: what a projection reads, in the tier's activation type, as all below. */
+  a: Tensor;
+  /** [T, (heads + 2 kvHeads) headDim] */
+  qkv: Tensor;
+  /** [T, heads headDim] */
+  mixed: Tensor;
+  /** [T, 2 ffn] */
+  gateUp: Tensor;
+  /** [T, ffn] */
+  act: Tensor;
+  /** f32 [positions, headDim / 2, 2] */
+  ropeTable: Tensor;
+}
+
+/** Widths of the activations that hold one row a token, as [name, columns, is f32]. */
+const widths = (c: ModelConfig): [keyof Activations, number, boolean][] => [
+  ['h', c.hiddenSize, true],
+  ['a', c.hiddenSize, false],
+  ['qkv', (c.heads + 2 * c.kvHeads) * c.headDim, false],
+  ['mixed', c.heads * c.headDim, false],
+  ['gateUp', 2 * c.ffnSize, false],
+  ['act', c.ffnSize, false],
+];
+
+/** Bytes of activations a token, and of the widest of them, which one binding must hold. */
+export function activationBytes(c: ModelConfig, activation: 'f16' | 'f32'): { perToken: number; widest: number } {
+  const bytes = widths(c).map(([, columns, f32]) => columns * (f32 || activation === 'f32' ? 4 : 2));
+  return { perToken: bytes.reduce((a, b) => a + b, 0), widest: Math.max(...bytes) };
+}
+
+/** Room for batches of up to `maxTokens` tokens, in sequences of up to `maxLength`. */
+export function activations(gpu: Gpu, c: ModelConfig, maxTokens: number, maxLength: number): Activations {
+  const made = widths(c).map(([name, columns, f32]) => [
+    name,
+    gpu.tensor(name, f32 ? 'f32' : gpu.activation, [maxTokens, columns]),
+  ]);
+  return { ...Object.fromEntries(made), ropeTable: ropeTable(gpu, maxLength, c.headDim, c.ropeTheta) };
+}
+
+/**
+ * SwiGLU's output is the one activation of real models that outgrows f16 (Qwen2.5's outliers pass 65,504), so it is
+ * stored divided by 16, and the down projection multiplies by 16. A power of two: nothing is rounded by it.
+ */
+const DOWN_SCALE = { f16: 16, f32: 1 };
+
+/** y = x Wᵀ for every part of a projection, and its adapters on top. */
+export function project(
+  r: Recorder,
+  p: Projection,
+  { x, y, rows, add = false, scale = 1 }: { x: Tensor; y: Tensor; rows: Dim; add?: boolean; scale?: number },
+): void {
+  for (const { column, weight, bias } of p.parts) linear(r, { x, weight, bias, y, rows, column, add, scale });
+  for (const { column, lora: l } of p.loras) lora(r, { x, lora: { ...l, scale: l.scale * scale }, y, rows, column });
+}
+
+/** One layer: h += o(attention(rope(qkv(norm(h))))); h += down(silu(gate(norm(h))) * up(norm(h))). */
+export function layer(r: Recorder, c: ModelConfig, w: LayerWeights, s: Activations, seqs: Sequences): void {
+  const rows = seqs.tokens;
+  const shape = { heads: c.heads, kvHeads: c.kvHeads, headDim: c.headDim };
+  const down = DOWN_SCALE[r.gpu.activation];
+  rmsNorm(r, { x: s.h, weight: w.inputNorm, y: s.a, rows, eps: c.rmsEps });
+  project(r, w.qkv, { x: s.a, y: s.qkv, rows });
+  rope(r, { qkv: s.qkv, positions: seqs.positions, table: s.ropeTable, rows, ...shape });
+  attention(r, { qkv: s.qkv, y: s.mixed, sequences: seqs, ...shape });
+  project(r, w.o, { x: s.mixed, y: s.h, rows, add: true });
+  rmsNorm(r, { x: s.h, weight: w.postNorm, y: s.a, rows, eps: c.rmsEps });
+  project(r, w.gateUp, { x: s.a, y: s.gateUp, rows });
+  swiglu(r, { gateUp: s.gateUp, y: s.act, rows, scale: 1 / down });
+  project(r, w.down, { x: s.act, y: s.h, rows, add: true, scale: down });
+}
+
+/**
+ * Token ids to the residual stream after the last layer, before the final norm. `probe` is called after the
+ * embedding (0) and after every layer (1 ..), to record what a test wants to see there.
+ */
+export function forward(
+  r: Recorder,
+  w: ModelWeights,
+  s: Activations,
+  seqs: Sequences,
+  probe?: (r: Recorder, depth: number) => void,
+): void {
+  embed(r, { ids: seqs.ids, table: w.embed, h: s.h, rows: seqs.tokens });
+  probe?.(r, 0);
+  w.layers.forEach((l, i) => {
+    layer(r, w.config, l, s, seqs);
+    probe?.(r, i + 1);
+  });
+}

@@ -1,0 +1,102 @@
+/** What the GPU holds after loading is what the file says, to the bit, for every format. */
+import { expect, test } from 'vitest';
+import type { Q4Weight, Weight } from '../../kernels/linear/weights.ts';
+import { goldenModels, goldenPath } from '../../test/golden/golden.ts';
+import { describeGpus } from '../../test/gpus.ts';
+import { EPS, expectClose, fromGpu } from '../../test/numeric.ts';
+import { openCheckpoint } from '../formats/checkpoint_file.ts';
+import { dequantize } from '../formats/dequantize.ts';
+import type { Gpu } from '../gpu/gpu.ts';
+import { fromHalf } from '../half.ts';
+import { loadModel } from './load.ts';
+import { freeModel, projections } from './weights.ts';
+
+/** The weight's values in float64, [N, K] in the model's order of inputs. */
+async function weightValues(gpu: Gpu, w: Weight): Promise<Float64Array> {
+  return w.kind === 'dense' ? fromGpu(gpu, w.data) : q4Values(gpu, w);
+}
+
+async function q4Values(gpu: Gpu, w: Q4Weight): Promise<Float64Array> {
+  const words = (await gpu.read(w.words)) as Uint32Array;
+  const params = (await gpu.read(w.params)) as Uint32Array;
+  const perm = w.perm && ((await gpu.read(w.perm)) as Uint32Array);
+  const floats = new Float32Array(params.buffer, params.byteOffset, params.length);
+  const groups = Math.ceil(w.K / w.group);
+  const rowWords = Math.ceil(w.K / 8);
+  const out = new Float64Array(w.N * w.K);
+  for (let n = 0; n < w.N; n++)
+    for (let k = 0; k < w.K; k++) {
+      const q = (words[n * rowWords + (k >> 3)] >>> (4 * (k & 7))) & 15;
+      const g = n * groups + Math.floor(k / w.group);
+      const [a, b] = [fromHalf(params[g] & 0xffff), fromHalf(params[g] >>> 16)];
+      const column = perm ? perm[k] : k;
+      out[n * w.K + column] =
+        w.meta === 'offset32' ? floats[2 * g] * q + floats[2 * g + 1] : w.meta === 'zero16' ? a * (q - b) : a * q + b;
+    }
+  return out;
+}
+
+describeGpus('loading', (gpu) => {
+  test.each(goldenModels())('%s', async (name) => {
+    const g = gpu();
+    const checkpoint = await openCheckpoint(goldenPath(name));
+    const model = await loadModel(g, checkpoint, { head: true });
+    let int4 = 0;
+    for (const p of [...model.layers.flatMap(projections), model.head!]) {
+      const expected = new Float64Array(p.N * p.K);
+      for (const { path, column } of p.linears)
+        expected.set(
+          await dequantize(
+            path === 'lm_head' && !checkpoint.has(path) ? checkpoint.dense('embed_tokens') : checkpoint.linear(path),
+          ),
+          column * p.K,
+        );
+      for (const { column, weight } of p.parts) {
+        const values = await weightValues(g, weight);
+        const slice = expected.slice(column * p.K, column * p.K + values.length);
+        int4 += Number(weight.kind === 'q4');
+        // int4 is exact. So is 16-bit data in f16, but for subnormal halves, which a GPU may flush;
+        // block formats of more than 4 bits, and f32 in an f16 tier, are rounded to f16 once.
+        if (weight.kind === 'q4') expectClose(values, slice, 2 ** -50, 0);
+        else expectClose(values, slice, weight.data.dtype === 'f16' ? EPS.f16 : 0, 2 ** -14 * EPS.f16);
+      }
+    }
+    const quantized = /gptq|awq|q4|mixed|llama$/.test(name);
+    expect(int4 > 0).toBe(quantized);
+    freeModel(g, model);
+    await checkpoint.close();
+  });
+
+  test('a dense model is quantised to int4 as it loads', async () => {
+    const g = gpu();
+    const checkpoint = await openCheckpoint(goldenPath('qwen2-f32'));
+    const model = await loadModel(g, checkpoint, { quantize: 'q4' });
+    for (const p of model.layers.flatMap(projections)) {
+      expect(p.parts.every((part) => part.weight.kind === 'q4')).toBe(true);
+      for (const { path, column, N } of p.linears) {
+        const exact = await dequantize(checkpoint.linear(path));
+        const values = (await weightValues(g, p.parts[0].weight)).slice(column * p.K, (column + N) * p.K);
+        for (let i = 0; i < exact.length; i += 32) {
+          const group = exact.slice(i, i + 32);
+          const range = Math.max(...group) - Math.min(...group);
+          // Half a step, and the rounding to f16 of a scale used up to 15 times and of an offset.
+          const bound = range / 30 + 2 * EPS.f16 * (range + Math.max(...group.map(Math.abs)));
+          for (let k = 0; k < 32; k++) expect(Math.abs(values[i + k] - group[k])).toBeLessThanOrEqual(bound);
+        }
+      }
+    }
+    freeModel(g, model);
+    await checkpoint.close();
+  });
+
+  test('memory is given back', async () => {
+    const g = gpu();
+    const before = g.allocated;
+    const checkpoint = await openCheckpoint(goldenPath('gptq-act-order'));
+    const model = await loadModel(g, checkpoint, { head: true });
+    expect(g.allocated).toBeGreaterThan(before);
+    freeModel(g, model);
+    expect(g.allocated).toBe(before);
+    await checkpoint.close();
+  });
+});
