@@ -26,7 +26,15 @@ export interface ModelOptions {
 /** A whole number of at least 1, for commander. */
 export function positive(text: string): number {
   const n = Number(text);
-  if (!Number.isSafeInteger(n) || n < 1) throw new InvalidArgumentError('must be a whole number of at least 1.');
+  if (!/^\d+$/.test(text) || !Number.isSafeInteger(n) || n < 1)
+    throw new InvalidArgumentError('must be a whole number of at least 1.');
+  return n;
+}
+
+/** A whole number from 0, for commander. */
+export function natural(text: string): number {
+  const n = Number(text);
+  if (!/^\d+$/.test(text) || !Number.isSafeInteger(n)) throw new InvalidArgumentError('must be a whole number.');
   return n;
 }
 

@@ -1,20 +1,41 @@
 /**
- * What our tests use of vitest, for `deno test`: the same test files run there, on Deno's own WebGPU.
- * Mapped by deno.json's import map.
+ * What our tests use of vitest, where vitest is not: under `deno test`, on Deno's own WebGPU (deno.json maps the name
+ * here), and on a GPU machine that has nothing but Node and one bundled file (scripts/device), where the tests are
+ * collected and `runCollected` runs them.
  */
 import { expect } from 'expect';
 
 type Body = () => unknown;
-interface DenoTest {
-  test(options: {
-    name: string;
-    ignore?: boolean;
-    sanitizeOps: boolean;
-    sanitizeResources: boolean;
-    fn: () => Promise<void>;
-  }): void;
+interface Registered {
+  name: string;
+  ignore: boolean;
+  fn: () => Promise<void>;
 }
-const deno = (globalThis as unknown as { Deno: DenoTest }).Deno;
+interface DenoTest {
+  test(options: Registered & { sanitizeOps: boolean; sanitizeResources: boolean }): void;
+}
+const deno = (globalThis as unknown as { Deno?: DenoTest }).Deno;
+const collected: Registered[] = [];
+
+/** Runs what was collected, one after the other; prints failures and one closing line. Returns how many failed. */
+export async function runCollected(): Promise<number> {
+  const counts = { passed: 0, failed: 0, skipped: 0 };
+  for (const { name, ignore, fn } of collected) {
+    if (ignore) {
+      counts.skipped++;
+      continue;
+    }
+    try {
+      await fn();
+      counts.passed++;
+    } catch (error) {
+      counts.failed++;
+      console.log(`FAILED ${name}: ${(error as Error).message.split('\n').slice(0, 6).join(' | ')}`);
+    }
+  }
+  console.log(`${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped`);
+  return counts.failed;
+}
 
 interface Suite {
   name: string;
@@ -28,11 +49,9 @@ const suites: Suite[] = [];
 function register(name: string, fn: Body, ignore = false): void {
   const path = [...suites];
   if (!ignore) for (const s of path) s.left++;
-  deno.test({
+  const entry: Registered = {
     name: [...path.map((s) => s.name), name].join(' > '),
     ignore,
-    sanitizeOps: false,
-    sanitizeResources: false,
     fn: async () => {
       for (const s of path) {
         if (s.started) continue;
@@ -46,7 +65,9 @@ function register(name: string, fn: Body, ignore = false): void {
         path.reverse();
       }
     },
-  });
+  };
+  if (deno) deno.test({ ...entry, sanitizeOps: false, sanitizeResources: false });
+  else collected.push(entry);
 }
 
 const format = (name: string, args: readonly unknown[]): string => {

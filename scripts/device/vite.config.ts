@@ -1,0 +1,34 @@
+/**
+ * Bundles for a GPU machine that has no npm: the command line, the kernel tests and the benchmarks, each one file
+ * with everything inside but `webgpu`, which pack.sh puts beside them.
+ */
+import { builtinModules } from 'node:module';
+import { fileURLToPath } from 'node:url';
+import { defineConfig } from 'vite';
+import base from '../../vite.config.ts';
+
+const root = fileURLToPath(new URL('../..', import.meta.url));
+const file = (path: string) => `${root}${path}`;
+
+export default defineConfig({
+  root,
+  plugins: base.plugins,
+  resolve: { alias: { vitest: file('test/shim/vitest.ts') }, conditions: ['node'] },
+  ssr: { noExternal: true, external: ['webgpu', 'koffi'] },
+  build: {
+    ssr: true,
+    target: 'node20',
+    outDir: file('.gpu/bundle'),
+    emptyOutDir: true,
+    minify: true,
+    rollupOptions: {
+      input: {
+        cli: file('src/cli/main.ts'),
+        tests: file('scripts/device/tests.ts'),
+        bench: file('scripts/device/bench.ts'),
+      },
+      external: [...builtinModules, /^node:/, 'webgpu'],
+      output: { entryFileNames: '[name].mjs', chunkFileNames: '[name]-[hash].mjs' },
+    },
+  },
+});

@@ -1,0 +1,191 @@
+/** `lacuna rank`: the misconceptions of a taxonomy, ordered by how likely each explains a wrong answer. */
+import { join } from 'node:path';
+import type { Command } from 'commander';
+import { type Letter, loadEedi, type Pair, pivot, readQuestions, readTaxonomy, type Taxonomy } from '../data/eedi.ts';
+import { writePredictions } from '../data/predictions.ts';
+import { queryParts, queryText } from '../data/prompt.ts';
+import { UserError } from '../errors.ts';
+import { modelCacheDir } from '../formats/hub.ts';
+import type { Embedder } from '../infer/embedder.ts';
+import { fingerprint, VectorCache } from '../infer/vector_cache.ts';
+import { modelFiles } from '../model/open.ts';
+import { Ranker } from '../retrieve/ranker.ts';
+import {
+  dryRun,
+  embedWithProgress,
+  locateModel,
+  type ModelOptions,
+  modelOptions,
+  natural,
+  positive,
+  printEstimate,
+  readyEmbedder,
+} from './options.ts';
+
+export interface RankOptions extends ModelOptions {
+  taxonomy?: string;
+  question?: string;
+  correct?: string;
+  incorrect?: string;
+  construct?: string;
+  subject?: string;
+  rationale?: string;
+  input?: string;
+  data?: string;
+  fold?: number;
+  withoutRationales?: boolean;
+  top: number;
+  out?: string;
+  cache: boolean;
+}
+
+/** One wrong answer to explain. */
+interface Query {
+  text: string;
+  questionId?: number;
+  answer?: Letter;
+  label?: number;
+}
+
+export function rankCommand(program: Command): void {
+  modelOptions(
+    program
+      .command('rank')
+      .description('Rank the misconceptions of a taxonomy for one wrong answer, or for a file of questions.'),
+  )
+    .option('--taxonomy <file>', 'CSV with MisconceptionId, MisconceptionName')
+    .option('--question <text>', 'the question')
+    .option('--correct <text>', 'its correct answer')
+    .option('--incorrect <text>', 'the wrong answer to explain')
+    .option('--construct <text>', 'what the question tests')
+    .option('--subject <text>', 'its subject')
+    .option('--rationale <text>', 'somebody’s guess at the error')
+    .option(
+      '--input <file>',
+      'instead of one question: a CSV in Eedi’s columns; labelled wrong options, or all where none is labelled',
+    )
+    .option(
+      '--data <dir>',
+      'instead of --taxonomy and --input: a folder in Eedi’s layout, with its rationales.csv if there is one',
+    )
+    .option('--fold <k>', 'with --data: only the questions of this fold', natural)
+    .option('--without-rationales', 'with --data: leave rationales.csv out')
+    .option('--top <n>', 'how many to list', positive, 25)
+    .option('--out <file>', 'write predictions: .parquet, .csv or .json')
+    .option('--no-cache', 'embed the taxonomy anew instead of keeping its vectors')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  lacuna rank --model smollm2-135m --taxonomy data/sample/misconception_mapping.csv --top 5 \\
+    --question 'What is 1/2 + 1/3?' --correct '5/6' --incorrect '2/5'
+  lacuna rank --model smollm2-135m --taxonomy data/sample/misconception_mapping.csv \\
+    --input data/sample/train.csv --out preds.parquet`,
+    )
+    .action(async (o: RankOptions) => {
+      const { taxonomy, queries } = await readJob(o);
+      const path = await locateModel(o.model);
+      if (o.dryRun)
+        return printEstimate(await dryRun(path, [...taxonomy.names, ...queries.map((q) => q.text)], o), o.json);
+      const embedder = await readyEmbedder(path, o);
+      const passages = await embedPassages(embedder, taxonomy.names, path, o);
+      const vectors = await embedWithProgress(
+        embedder,
+        queries.map((q) => q.text),
+        'questions',
+      );
+      const ranker = await Ranker.create(embedder.gpu, passages, embedder.dimensions, o.top);
+      const rankings = await ranker.rank(vectors);
+      if (o.out) {
+        const rows = queries.map((q, i) => ({
+          questionId: q.questionId ?? 0,
+          answer: q.answer ?? 'A',
+          label: q.label,
+          pred: [...rankings[i].indices].map((index) => taxonomy.ids[index]),
+        }));
+        await writePredictions(o.out, rows);
+      }
+      const results = queries.map((q, i) => ({
+        ...(q.questionId === undefined ? {} : { questionId: q.questionId, answer: q.answer }),
+        ranking: [...rankings[i].indices].map((index, rank) => ({
+          id: taxonomy.ids[index],
+          name: taxonomy.names[index],
+          score: rankings[i].scores[rank],
+        })),
+      }));
+      if (o.json) {
+        const { tier } = embedder.gpu.caps;
+        process.stdout.write(`${JSON.stringify({ model: o.model, tier, adapter: o.adapter ?? null, results })}\n`);
+      } else if (o.out) {
+        process.stdout.write(`${o.out}: ${results.length} rankings of ${taxonomy.ids.length} misconceptions\n`);
+      } else {
+        for (const result of results) process.stdout.write(formatRanking(result));
+      }
+    });
+}
+
+export interface RankedRow {
+  questionId?: number;
+  answer?: string;
+  ranking: { id: number; name: string; score: number }[];
+}
+
+/** A ranking as lines: place, score, id, name. */
+export function formatRanking({ questionId, answer, ranking }: RankedRow): string {
+  const head = questionId === undefined ? [] : [`question ${questionId}, answer ${answer}`];
+  const lines = ranking.map(
+    ({ id, name, score }, i) =>
+      `${`${i + 1}`.padStart(3)}  ${score.toFixed(3).padStart(6)}  ${`${id}`.padStart(5)}  ${name}`,
+  );
+  return `${[...head, ...lines].join('\n')}\n`;
+}
+
+async function readJob(o: RankOptions): Promise<{ taxonomy: Taxonomy; queries: Query[] }> {
+  const { question, correct, incorrect, input } = o;
+  const single = question !== undefined || correct !== undefined || incorrect !== undefined;
+  if (Number(single) + Number(input !== undefined) + Number(o.data !== undefined) !== 1)
+    throw new UserError(
+      'give one of: --question with --correct and --incorrect; --input with a file of questions; --data with a folder',
+    );
+  if (o.data !== undefined) {
+    const { taxonomy, pairs, folds } = await loadEedi(o.data);
+    if (o.fold !== undefined && !folds.includes(o.fold))
+      throw new UserError(`--fold ${o.fold}: ${o.data} has folds ${folds.join(', ')}`);
+    const chosen = pairs.filter((p) => o.fold === undefined || p.fold === o.fold);
+    return { taxonomy, queries: chosen.map((p) => toQuery(p, !o.withoutRationales)) };
+  }
+  if (o.taxonomy === undefined)
+    throw new UserError('--taxonomy is missing: a CSV with MisconceptionId and MisconceptionName');
+  const taxonomy = await readTaxonomy(o.taxonomy);
+  if (input !== undefined) {
+    const pairs = pivot(await readQuestions(input));
+    if (!pairs.length) throw new UserError(`${input}: has no wrong option to rank`);
+    return { taxonomy, queries: pairs.map((p) => toQuery(p, true)) };
+  }
+  if (question === undefined || correct === undefined || incorrect === undefined)
+    throw new UserError('--question, --correct and --incorrect belong together: one of them is missing');
+  const { construct, subject, rationale } = o;
+  return { taxonomy, queries: [{ text: queryText({ question, correct, incorrect, construct, subject, rationale }) }] };
+}
+
+const toQuery = (pair: Pair, rationale: boolean): Query => ({
+  questionId: pair.questionId,
+  answer: pair.answer,
+  label: pair.label,
+  text: queryText(queryParts(pair, { rationale })),
+});
+
+/** The taxonomy's vectors: from the cache as far as they are there, unless --no-cache. */
+export async function embedPassages(
+  embedder: Embedder,
+  names: readonly string[],
+  path: string,
+  o: ModelOptions & { cache: boolean },
+): Promise<Float32Array> {
+  if (!o.cache) return embedWithProgress(embedder, names, 'taxonomy');
+  const { maxLength, pooling, gpu, dimensions } = embedder;
+  const settings = { maxLength, pooling, quantize: o.quantize, activation: gpu.activation };
+  const key = await fingerprint(await modelFiles(path, o.adapter), settings);
+  const cache = await VectorCache.open(join(modelCacheDir(), '..', 'vectors'), key, dimensions);
+  return cache.vectors(names, (missing) => embedWithProgress(embedder, missing, 'taxonomy'));
+}
