@@ -3,9 +3,10 @@
  * GPU's repack kernels are tested against, and not a fast path. The int4 run-time layout is next door, pack_q4.ts.
  */
 import { UserError } from '../errors.ts';
+import { fromHalf } from '../half.ts';
+import { fromBf16 } from './bits.ts';
 import { ggmlLayout } from './ggml.ts';
 import { decodeQ4Block, decodeQ6Block, decodeQ8Block, newQ4Block, Q4_GROUP } from './ggml_blocks.ts';
-import { bf16ToNumber, f16ToNumber } from './half.ts';
 import { loadInt4, scaleAt } from './int4.ts';
 import { quote } from './quote.ts';
 import type { StoredDense, StoredLinear } from './stored.ts';
@@ -57,10 +58,10 @@ function decode(bytes: Uint8Array<ArrayBuffer>, { dtype }: TensorInfo, out: Floa
       out.set(new Float32Array(bytes.buffer));
       return;
     case 'F16':
-      for (const [i, bits] of new Uint16Array(bytes.buffer).entries()) out[i] = f16ToNumber(bits);
+      for (const [i, bits] of new Uint16Array(bytes.buffer).entries()) out[i] = fromHalf(bits);
       return;
     case 'BF16':
-      for (const [i, bits] of new Uint16Array(bytes.buffer).entries()) out[i] = bf16ToNumber(bits);
+      for (const [i, bits] of new Uint16Array(bytes.buffer).entries()) out[i] = fromBf16(bits);
       return;
     case 'Q8_0':
       for (let b = 0; b * 32 < out.length; b++) decodeQ8Block(bytes, b * 34, out, b * 32);

@@ -1,5 +1,5 @@
 /** The blocks of ggml's quantised types, decoded one at a time in float64 (ggml's block_q4_0 … block_q6_K). */
-import { f16ToNumber } from './half.ts';
+import { fromHalf } from '../half.ts';
 import type { GgmlType } from './tensor.ts';
 
 /** The ggml types that are int4: a scale and an offset for each 32 values. */
@@ -27,7 +27,7 @@ export function isGgmlQ4(type: GgmlType): type is GgmlQ4Type {
 
 /** Decodes the block at byte `at`. */
 export function decodeQ4Block(type: GgmlQ4Type, bytes: Uint8Array, at: number, block: Q4Block): void {
-  const half = (offset: number) => f16ToNumber(bytes[at + offset] | (bytes[at + offset + 1] << 8));
+  const half = (offset: number) => fromHalf(bytes[at + offset] | (bytes[at + offset + 1] << 8));
   if (type === 'Q4_K') {
     decodeQ4K(bytes, at, half(0), half(2), block);
     return;
@@ -62,7 +62,7 @@ function decodeQ4K(bytes: Uint8Array, at: number, d: number, dmin: number, block
 
 /** Decodes a Q8_0 block (32 values) at byte `at` into out[to…]. */
 export function decodeQ8Block(bytes: Uint8Array, at: number, out: Float64Array | Float32Array, to: number): void {
-  const d = f16ToNumber(bytes[at] | (bytes[at + 1] << 8));
+  const d = fromHalf(bytes[at] | (bytes[at + 1] << 8));
   for (let i = 0; i < 32; i++) out[to + i] = d * signed(bytes[at + 2 + i]);
 }
 
@@ -71,7 +71,7 @@ export function decodeQ8Block(bytes: Uint8Array, at: number, out: Float64Array |
  * signed scales, then d. Each half of the block packs its 128 values as four rows of 32.
  */
 export function decodeQ6Block(bytes: Uint8Array, at: number, out: Float64Array | Float32Array, to: number): void {
-  const d = f16ToNumber(bytes[at + 208] | (bytes[at + 209] << 8));
+  const d = fromHalf(bytes[at + 208] | (bytes[at + 209] << 8));
   for (let i = 0; i < 256; i++) {
     const half = i >> 7;
     const row = (i >> 5) & 3;

@@ -1,5 +1,5 @@
 /** GPTQ and AWQ tensors in memory, read code by code: the two packings behind one interface. */
-import { f16ToNumber } from './half.ts';
+import { fromHalf } from '../half.ts';
 import type { StoredLinear } from './stored.ts';
 import { readTensor, type TensorInfo } from './tensor.ts';
 
@@ -43,7 +43,7 @@ export async function loadInt4(stored: StoredLinear & { kind: 'gptq' | 'awq' }):
 
 /** The scale of output n in group g. */
 export function scaleAt(tensors: Int4Tensors, g: number, n: number): number {
-  return f16ToNumber(tensors.scales[g * tensors.N + n]);
+  return fromHalf(tensors.scales[g * tensors.N + n]);
 }
 
 async function readInts(tensor: TensorInfo): Promise<Int32Array> {

@@ -3,9 +3,10 @@
  * u32, and one pair of numbers a group. Here on the CPU, as the specification of the GPU's repack kernels.
  */
 import { UserError } from '../errors.ts';
+import { fromHalf, toHalf } from '../half.ts';
+import { f32FromBits, f32ToBits } from './bits.ts';
 import { ggmlLayout } from './ggml.ts';
 import { decodeQ4Block, isGgmlQ4, newQ4Block, Q4_GROUP } from './ggml_blocks.ts';
-import { f16ToNumber, f32FromBits, f32ToBits, numberToF16 } from './half.ts';
 import { loadInt4, scaleAt } from './int4.ts';
 import { quote } from './quote.ts';
 import type { StoredLinear } from './stored.ts';
@@ -54,7 +55,7 @@ async function packInt4(stored: StoredLinear & { kind: 'gptq' | 'awq' }): Promis
     for (let k = 0; k < K; k++) words[n * (K / 8) + (k >> 3)] |= source.codeAt(n, perm ? perm[k] : k) << (4 * (k & 7));
     for (let g = 0; g < groups; g++) {
       if (!Number.isFinite(scaleAt(source, g, n))) throw notFinite(stored.scales, `scale [${g}, ${n}]`);
-      params[n * groups + g] = source.scales[g * N + n] | (numberToF16(source.zeroAt(g, n)) << 16);
+      params[n * groups + g] = source.scales[g * N + n] | (toHalf(source.zeroAt(g, n)) << 16);
     }
   }
   return { N, K, group, words, meta: 'zero16', params, perm };
@@ -84,7 +85,7 @@ async function packGgml({ N, K }: StoredLinear, tensor: TensorInfo, type: 'Q4_0'
       if (meta === 'offset32') {
         params[2 * g] = f32ToBits(scale);
         params[2 * g + 1] = f32ToBits(offset);
-      } else params[g] = numberToF16(scale) | (numberToF16(meta === 'zero16' ? 8 : offset) << 16);
+      } else params[g] = toHalf(scale) | (toHalf(meta === 'zero16' ? 8 : offset) << 16);
     }
   }
   return { N, K, group: Q4_GROUP, words, meta, params };
@@ -119,11 +120,11 @@ export function quantizeQ4(W: Float32Array, N: number, K: number, group = 32): P
         min = Math.min(min, value);
         max = Math.max(max, value);
       }
-      const offsetBits = numberToF16(min);
-      const scaleBits = numberToF16((max - min) / 15);
+      const offsetBits = toHalf(min);
+      const scaleBits = toHalf((max - min) / 15);
       params[n * groups + g] = scaleBits | (offsetBits << 16);
-      const scale = f16ToNumber(scaleBits);
-      const offset = f16ToNumber(offsetBits);
+      const scale = fromHalf(scaleBits);
+      const offset = fromHalf(offsetBits);
       // A group of equal weights, or nearly so, has no scale: the offset says it all.
       if (scale === 0) continue;
       for (let k = begin; k < end; k++) {
@@ -143,8 +144,8 @@ export function unpackQ4({ N, K, group, words, meta, params, perm }: PackedQ4): 
     for (let k = 0; k < K; k++) {
       const code = (words[n * rowWords + (k >> 3)] >>> (4 * (k & 7))) & 15;
       const at = n * groups + Math.floor(k / group);
-      const low = meta === 'offset32' ? f32FromBits(params[2 * at]) : f16ToNumber(params[at]);
-      const high = meta === 'offset32' ? f32FromBits(params[2 * at + 1]) : f16ToNumber(params[at] >>> 16);
+      const low = meta === 'offset32' ? f32FromBits(params[2 * at]) : fromHalf(params[at]);
+      const high = meta === 'offset32' ? f32FromBits(params[2 * at + 1]) : fromHalf(params[at] >>> 16);
       out[n * K + (perm ? perm[k] : k)] = meta === 'zero16' ? low * (code - high) : low * code + high;
     }
   return out;

@@ -5,10 +5,11 @@
  */
 import { z } from 'zod';
 import { UserError } from '../errors.ts';
+import { toHalf } from '../half.ts';
+import { toBf16 } from './bits.ts';
 import { readJson } from './bytes_source.ts';
 import type { ModelConfig } from './config.ts';
 import { LAYER_LINEARS, linearShapes } from './decoder_paths.ts';
-import { numberToBf16, numberToF16 } from './half.ts';
 import { alphaOf, rankOf, type ScaleConfig } from './peft_scale.ts';
 import { quote } from './quote.ts';
 import { readSafetensors, type TensorToWrite, writeSafetensors } from './safetensors.ts';
@@ -247,5 +248,5 @@ function narrow(values: Float32Array, dtype: 'F32' | 'F16' | 'BF16', name: strin
   const bad = values.findIndex((value) => !(Math.abs(value) < limit));
   if (bad >= 0) throw new UserError(`${name}: value ${bad} is ${values[bad]}, which ${dtype} cannot hold; not written`);
   if (dtype === 'F32') return values;
-  return Uint16Array.from(values, dtype === 'F16' ? numberToF16 : numberToBf16);
+  return Uint16Array.from(values, dtype === 'F16' ? toHalf : toBf16);
 }
