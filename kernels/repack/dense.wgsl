@@ -1,11 +1,12 @@
-// Weights that are not int4 -> f16 or f32, row-major.
+// Weights of any stored kind -> f16 or f32, row-major: embeddings, and linears that are not int4.
 //
 //   raw     rows of F32, F16, BF16, or of blocks: Q8_0 (34 bytes for 32: f16 d, 32 i8), Q6_K (210 bytes for 256:
-//           128 bytes of low nibbles, 64 of high pairs, 16 i8 scales, f16 d)
+//           128 bytes of low nibbles, 64 of high pairs, 16 i8 scales, f16 d), Q4_0 and Q4_1 (ggml_q4.wgsl), Q4_K (q4_k.wgsl)
 //   y       u32 [.., K / 2] two f16 a word, or f32 bits [.., K]
 //   bad     set to dim.w where a value is not finite, or beyond f16's range with y in f16
 //   dim     (rows, K (even), first row in y, number of the tensor)
-// One thread two values. Constants: SOURCE (0 F32, 1 F16, 2 BF16, 3 Q8_0, 4 Q6_K), TO_F16 (bool), WG.
+// One thread two values. Constants: SOURCE (0 F32, 1 F16, 2 BF16, 3 Q8_0, 4 Q6_K, 5 Q4_0, 6 Q4_1, 7 Q4_K),
+// TO_F16 (bool), WG.
 
 @group(0) @binding(0) var<storage, read> raw: array<u32>;
 @group(0) @binding(1) var<storage, read_write> y: array<u32>;
@@ -31,12 +32,42 @@ fn q6_k(i: u32) -> f32 {
   return raw_f16(at + 208u) * scale * (f32(low | (high << 4u)) - 32.0);
 }
 
+/** Byte j of a block of 32 holds element j in its low nibble and element j + 16 in its high one. */
+fn nibble(bytes: u32, i: u32) -> f32 { return f32((raw8(bytes + i % 16u) >> (4u * (i % 32u / 16u))) & 0xfu); }
+
+fn q4_0(i: u32) -> f32 {
+  let at = i / 32u * 18u;
+  return raw_f16(at) * (nibble(at + 2u, i) - 8.0);
+}
+
+fn q4_1(i: u32) -> f32 {
+  let at = i / 32u * 20u;
+  return raw_f16(at) * nibble(at + 4u, i) + raw_f16(at + 2u);
+}
+
+fn q4_k(i: u32) -> f32 {
+  let at = i / 256u * 144u;
+  let j = i % 256u / 32u; // two sub-blocks share 32 bytes, the even one has the low nibbles
+  var scale = raw8(at + 4u + j) & 63u;
+  var low = raw8(at + 8u + j) & 63u;
+  if (j >= 4u) {
+    let both = raw8(at + 8u + j);
+    scale = (both & 15u) | ((raw8(at + j) >> 6u) << 4u);
+    low = (both >> 4u) | ((raw8(at + 4u + j) >> 6u) << 4u);
+  }
+  let q = f32((raw8(at + 16u + 32u * (j / 2u) + i % 32u) >> (4u * (j & 1u))) & 0xfu);
+  return raw_f16(at) * f32(scale) * q - raw_f16(at + 2u) * f32(low);
+}
+
 fn value(i: u32) -> f32 {
   switch SOURCE {
     case 0u: { return bitcast<f32>(raw[i]); }
     case 2u: { return bitcast<f32>(((raw[i / 2u] >> (16u * (i & 1u))) & 0xffffu) << 16u); }
     case 3u: { return q8_0(i); }
     case 4u: { return q6_k(i); }
+    case 5u: { return q4_0(i); }
+    case 6u: { return q4_1(i); }
+    case 7u: { return q4_k(i); }
     default: { return raw_f16(2u * i); }
   }
 }

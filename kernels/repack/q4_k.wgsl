@@ -26,8 +26,8 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(num_workgroups) groups: v
   var low = raw8(at + 8u + j) & 63u;
   if (j >= 4u) {
     let both = raw8(at + 8u + j);
-    scale = (both & 15u) | (raw8(at + j) >> 6u << 4u);
-    low = (both >> 4u) | (raw8(at + 4u + j) >> 6u << 4u);
+    scale = (both & 15u) | ((raw8(at + j) >> 6u) << 4u);
+    low = (both >> 4u) | ((raw8(at + 4u + j) >> 6u) << 4u);
   }
   let out = dim.z * blocks + i;
   let nibbles = at / 4u + 4u + 8u * (j / 2u);

@@ -78,7 +78,7 @@ export function repackScalesZeros(
 }
 
 /** Forms dense.wgsl reads, in the order of its SOURCE constant. */
-export const DENSE_SOURCES = ['F32', 'F16', 'BF16', 'Q8_0', 'Q6_K'] as const;
+export const DENSE_SOURCES = ['F32', 'F16', 'BF16', 'Q8_0', 'Q6_K', 'Q4_0', 'Q4_1', 'Q4_K'] as const;
 export type DenseSource = (typeof DENSE_SOURCES)[number];
 
 /** dim: (rows, K, first row, tensor number); K even. `y` decides f16 or f32. */

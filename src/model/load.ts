@@ -305,10 +305,6 @@ class Loader {
       );
     const source = s as StoredDense;
     const type = (source.kind === 'dense' ? source.dtype : source.type) as repack.DenseSource;
-    if (!repack.DENSE_SOURCES.includes(type))
-      throw new UserError(
-        `${this.#checkpoint.name}: ${s.path} is ${type}, which is read for linears only: embeddings may be ${repack.DENSE_SOURCES.join(', ')}`,
-      );
     const rows = 'N' in s ? s.N : source.shape[0];
     await this.#rows(s.path, source.data, rows, begin, count, at, K, (raw, r) => record(raw, r, type));
   }

@@ -10,7 +10,7 @@ export const GOLDEN = fileURLToPath(new URL('.', import.meta.url));
 /** Every golden model's folder name. */
 export const goldenModels = (): string[] =>
   readdirSync(GOLDEN, { withFileTypes: true })
-    .filter((e) => e.isDirectory() && e.name !== '__pycache__')
+    .filter((e) => e.isDirectory() && readdirSync(`${GOLDEN}${e.name}`).includes('expected.safetensors'))
     .map((e) => e.name)
     .sort();
 
