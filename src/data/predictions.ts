@@ -1,7 +1,8 @@
 /** Prediction files: the published columns as parquet, CSV or JSON, by the ending of the name. */
 import { extname } from 'node:path';
 import { UserError } from '../errors.ts';
-import { readBytes, writeWhole } from './files.ts';
+import { writeFiles } from '../formats/atomic_file.ts';
+import { readBytes } from './files.ts';
 import {
   decodeCsv,
   decodeJson,
@@ -29,7 +30,7 @@ export function checkPredictionPath(path: string): void {
 /** Writes predictions whole (under a temporary name, then renamed), in the format that the path ends in. */
 export async function writePredictions(path: string, rows: readonly PredictionRow[]): Promise<void> {
   checkPredictionPath(path);
-  await writeWhole(path, ENCODERS[extname(path)](rows));
+  await writeFiles([{ path, chunks: [ENCODERS[extname(path)](rows)] }]);
 }
 
 /** Reads and checks predictions. Throws a UserError that names file and row. */
