@@ -7,6 +7,7 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import { UserError } from '../errors.ts';
 import { modelCacheDir } from '../formats/hub.ts';
 import { type Tokenizer, tokenizerFromJson } from './tokenizer.ts';
+import { exactStages, wordSplitter } from './tokenizer_exact.ts';
 import { tokenizerFromGguf } from './tokenizer_gguf.ts';
 
 const goldenFile = (name: string) =>
@@ -111,6 +112,19 @@ describe('tokenizer.json', () => {
     expect([...tokenizer.encode('x  <l>x')]).toEqual([x, 2001, x]);
     expect([...tokenizer.encode('x<r>  x')]).toEqual([x, 2002, x]);
     expect([...tokenizer.encode('<r>er')]).toEqual([2003]);
+  });
+
+  test('white space, digits and case as Oniguruma has them', () => {
+    const qwen2 = JSON.parse(qwen2Json).pre_tokenizer.pretokenizers[0];
+    const byteLevel = { type: 'ByteLevel', add_prefix_space: false, use_regex: true };
+    const digits = { type: 'Digits', individual_digits: true };
+    const words = (stage: object, text: string) =>
+      wordSplitter(exactStages(stage).filter((s) => s.type === 'Split'))(text);
+    // What pre_tokenize_str of the Rust library gives.
+    expect(words(qwen2, "it'\u017fx it'LLx")).toEqual(['it', "'\u017f", 'x', ' it', "'LL", 'x']);
+    expect(words(byteLevel, '!\u0085?\ufeff !')).toEqual(['!', '\u0085', '?\ufeff', ' !']);
+    expect(words(digits, 'x½٣４ 12')).toEqual(['x', '½', '٣', '４', ' ', '1', '2']);
+    expect(words({ ...digits, individual_digits: false }, 'x½٣４ 12')).toEqual(['x', '½٣４', ' ', '12']);
   });
 
   test.each([

@@ -156,7 +156,7 @@ function assemble(description: Record<string, unknown>, facts: TokenizerFacts): 
   };
 
   const special = new Set(added.filter((t) => t.special).map((t) => t.id));
-  const eosIds = new Set(facts.eosIds ?? []);
+  const eosIds = new Set(facts.eosIds?.filter((id) => model.vocab[id] !== undefined));
   for (const token of facts.eosTokens ?? []) {
     const id = model.tokens_to_ids.get(token);
     if (id !== undefined) eosIds.add(id);

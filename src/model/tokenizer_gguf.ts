@@ -47,6 +47,8 @@ export interface GgufTokenizerOptions {
   reading?: 'transformers' | 'original';
 }
 
+const NAME = 'GGUF metadata';
+
 /** `tokenizer.ggml.token_type`. */
 const CONTROL = 3;
 const USER_DEFINED = 4;
@@ -57,28 +59,36 @@ const USER_DEFINED = 4;
  */
 export function tokenizerFromGguf(
   metadata: Readonly<Record<string, unknown>>,
-  { name = 'GGUF metadata', reading = 'transformers' }: GgufTokenizerOptions = {},
+  options: GgufTokenizerOptions = {},
 ): Tokenizer {
+  const description = tokenizerJsonFromGguf(metadata, options);
+  const template = metadata['tokenizer.chat_template'];
+  return buildTokenizer(description, {
+    name: options.name ?? NAME,
+    eosIds: ['eos', 'eot', 'eom']
+      .map((role) => metadata[`tokenizer.ggml.${role}_token_id`])
+      .filter((id) => id !== undefined)
+      .map(Number),
+    chatTemplate: typeof template === 'string' ? template : undefined,
+  });
+}
+
+/** The same tokenizer as an object with tokenizer.json's structure, for programs that read that. */
+export function tokenizerJsonFromGguf(
+  metadata: Readonly<Record<string, unknown>>,
+  { name = NAME, reading = 'transformers' }: GgufTokenizerOptions = {},
+): Record<string, unknown> {
   const vocabulary = readVocabulary(metadata, name);
-  let description: Record<string, unknown>;
   switch (vocabulary.kind) {
     case 'gpt2':
-      description = byteLevel(vocabulary, metadata, name, reading === 'original');
-      break;
+      return byteLevel(vocabulary, metadata, name, reading === 'original');
     case 'llama':
-      description = sentencePiece(vocabulary, metadata, name, reading === 'original');
-      break;
+      return sentencePiece(vocabulary, metadata, name, reading === 'original');
     default:
       throw new UserError(
         `${name}: tokenizer.ggml.model ${JSON.stringify(vocabulary.kind)} is not supported: gpt2 and llama are; use the model's safetensors with its tokenizer.json`,
       );
   }
-  const template = metadata['tokenizer.chat_template'];
-  return buildTokenizer(description, {
-    name,
-    eosIds: ['eos', 'eot', 'eom'].map((key) => tokenId(vocabulary, metadata, key)).filter((id) => id !== undefined),
-    chatTemplate: typeof template === 'string' ? template : undefined,
-  });
 }
 
 interface Vocabulary {
@@ -125,16 +135,18 @@ function byteLevel(
   // Without the model's own say transformers leaves these steps out, and so do the goldens.
   const extra = original ? words.original : undefined;
   return {
+    version: '1.0',
     normalizer: extra?.nfc ? { type: 'NFC' } : null,
     pre_tokenizer: {
       type: 'Sequence',
       pretokenizers: [
         ...(extra?.digitsFirst ? [{ type: 'Digits', individual_digits: true }] : []),
         splitStage(words.split),
-        { type: 'ByteLevel', add_prefix_space: false, use_regex: false },
+        { type: 'ByteLevel', add_prefix_space: false, trim_offsets: true, use_regex: false },
       ],
     },
-    decoder: { type: 'ByteLevel' },
+    post_processor: null,
+    decoder: { type: 'ByteLevel', add_prefix_space: false, trim_offsets: false, use_regex: false },
     added_tokens: addedTokens(vocabulary, vocab, metadata, ['<|endoftext|>'], spelt),
     model: {
       type: 'BPE',
@@ -161,7 +173,9 @@ function sentencePiece(
     );
   const prefix = !(original && metadata['tokenizer.ggml.add_space_prefix'] === false);
   return {
+    version: '1.0',
     normalizer: null,
+    post_processor: null,
     pre_tokenizer: { type: 'Metaspace', replacement: '▁', prepend_scheme: prefix ? 'first' : 'never', split: false },
     decoder: {
       type: 'Sequence',
@@ -232,19 +246,9 @@ function addedTokens(
     const special = (types[i] === CONTROL && isReal(content)) || roles.has(i);
     const id = vocab[content];
     if (id !== undefined && (special || types[i] === USER_DEFINED))
-      added.set(id, { id, content, special, normalized: false });
+      added.set(id, { id, content, special, normalized: false, single_word: false, lstrip: false, rstrip: false });
   });
   return [...added.values()];
-}
-
-function tokenId(
-  { tokens }: Vocabulary,
-  metadata: Readonly<Record<string, unknown>>,
-  role: string,
-): number | undefined {
-  const value = metadata[`tokenizer.ggml.${role}_token_id`];
-  const id = Number(value);
-  return value !== undefined && tokens[id] !== undefined ? id : undefined;
 }
 
 /** GPT-2's spelling of the 256 bytes: printable Latin-1 as itself, the rest from U+0100 on, in order. */
