@@ -1,8 +1,8 @@
 /**
- * Text to token ids and back, exactly as transformers does it with `add_special_tokens=False`. The models, normalisers
- * and decoders are those of `@huggingface/tokenizers`; the way through them is ours, so that each distinct word is
- * encoded once and looked up from then on, and so that the ids equal the Rust library's (tokenizer_exact.ts says where
- * the two differ).
+ * Text to token ids and back, exactly as transformers does it with `add_special_tokens=False`. Normalisers, splits and
+ * decoders are those of `@huggingface/tokenizers`; the way through them is ours, so that each distinct word is encoded
+ * once and looked up from then on, and so that the ids equal the Rust library's (tokenizer_exact.ts says where the two
+ * differ).
  *
  * Known difference: characters younger than one side's Unicode tables. Rust's NFC knows Unicode 10 and its regexes 16,
  * Node's are newer, so a mark such as U+09FE may be ordered otherwise (3 of 12,000 random strings; none of Eedi's).
