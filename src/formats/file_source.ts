@@ -47,6 +47,7 @@ export function fileError(path: string, error: unknown): unknown {
     case 'ENOENT':
       return new UserError(`${path}: no such file or folder`);
     case 'ENOTDIR':
+    case 'EEXIST':
       return new UserError(`${path}: a part of this path is a file, not a folder`);
     case 'EISDIR':
       return new UserError(`${path}: is a folder; give a file`);

@@ -118,8 +118,8 @@ export async function adapterFromSources(
   }
   const tensors = await readSafetensors(weightsFile);
   const modules = pairUp(tensors, config, weightsFile.name, configFile.name);
-  checkTargets(config, modules, name);
   if (base) checkBase(modules, base, weightsFile.name);
+  checkTargets(config, modules, name);
   const r = config.r ?? 8;
   return { name, config, scale: scaleOf(config, config.lora_alpha ?? 8, r), modules };
 }
