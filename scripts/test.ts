@@ -1,0 +1,97 @@
+/**
+ * `make test` after the set-up: linter, types, the suite under Node on every test GPU, and under Deno on its own. One
+ * stage after the other, all of them even when one fails; the last line sums up the tests of both runs, and a stage
+ * that fails in another way than by its tests counts as one more.
+ */
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type Counts, closingLine, junitCounts, skipReasons, vitestCounts } from './report.ts';
+
+const LAVAPIPE = '/usr/share/vulkan/icd.d/lvp_icd.json';
+/** GPUs that must have run tests, or the suite says less than it claims. */
+const GPUS = {
+  node: ['lavapipe subgroup', 'lavapipe portable', 'swiftshader portable'],
+  deno: ['deno portable'],
+};
+
+const folder = mkdtempSync(join(tmpdir(), 'lacuna-test-'));
+const totals = { passed: 0, failed: 0, skipped: 0 };
+
+function stage(title: string, tool: string, args: string[], env: NodeJS.ProcessEnv = {}): boolean {
+  process.stdout.write(`\n== ${title}\n`);
+  const began = performance.now();
+  const { status, error } = spawnSync(join('node_modules/.bin', tool), args, {
+    stdio: ['ignore', 'inherit', 'inherit'],
+    env: { ...process.env, ...env },
+  });
+  const ok = status === 0 && !error;
+  const seconds = ((performance.now() - began) / 1000).toFixed(0);
+  process.stdout.write(`== ${title}: ${ok ? 'done' : `FAILED${error ? ` (${error.message})` : ''}`}, ${seconds} s\n`);
+  return ok;
+}
+
+/** A stage without tests of its own: one failure where it fails. */
+function check(title: string, tool: string, args: string[]): void {
+  if (!stage(title, tool, args)) totals.failed++;
+}
+
+/** A stage that runs tests and writes a report of them. */
+function suite(
+  title: string,
+  run: { tool: string; args: string[]; env?: NodeJS.ProcessEnv; report: string; read: (text: string) => Counts },
+  gpus: readonly string[],
+): void {
+  const ok = stage(title, run.tool, run.args, run.env);
+  let counts: Counts = { passed: 0, failed: [], skipped: [], gpus: {} };
+  try {
+    counts = run.read(readFileSync(run.report, 'utf8'));
+  } catch (error) {
+    process.stdout.write(`no report: ${(error as Error).message}\n`);
+  }
+  const missing = gpus.filter((gpu) => !counts.gpus[gpu]);
+  const on = Object.entries(counts.gpus).map(([gpu, n]) => `${gpu} ${n}`);
+  process.stdout.write(
+    `${closingLine(counts.passed, counts.failed.length, counts.skipped.length)}; tests on ${on.join(', ') || 'no GPU'}\n`,
+  );
+  for (const name of counts.failed) process.stdout.write(`  failed: ${name}\n`);
+  for (const line of skipReasons(counts.skipped)) process.stdout.write(`  ${line}\n`);
+  if (missing.length) process.stdout.write(`  failed: no test ran on ${missing.join(', ')}\n`);
+  totals.passed += counts.passed;
+  totals.skipped += counts.skipped.length;
+  totals.failed += counts.failed.length || Number(!ok || missing.length > 0);
+}
+
+const vitest = join(folder, 'vitest.json');
+const junit = join(folder, 'deno.xml');
+const only = process.env.LACUNA_TEST_GPUS;
+if (only) process.stdout.write(`LACUNA_TEST_GPUS=${only}: tests run on these GPUs alone\n`);
+
+check('linter and formatter (biome)', 'biome', ['check', '.']);
+check('types (tsc)', 'tsc', ['--noEmit']);
+suite(
+  'tests under Node.js (vitest): lavapipe in two tiers, SwiftShader',
+  {
+    tool: 'vitest',
+    args: ['run', '--allowOnly=false', '--reporter=default', '--reporter=json', `--outputFile.json=${vitest}`],
+    report: vitest,
+    read: vitestCounts,
+  },
+  only ? [] : GPUS.node,
+);
+suite(
+  'tests under Deno: its own WebGPU on lavapipe',
+  {
+    tool: 'deno',
+    args: ['test', '--allow-all', '--no-check', '--quiet', `--junit-path=${junit}`, 'kernels', 'src'],
+    env: { VK_DRIVER_FILES: LAVAPIPE },
+    report: junit,
+    read: junitCounts,
+  },
+  only ? [] : GPUS.deno,
+);
+
+rmSync(folder, { recursive: true });
+process.stdout.write(`\n${closingLine(totals.passed, totals.failed, totals.skipped)}\n`);
+process.exit(totals.failed ? 1 : 0);
