@@ -183,7 +183,7 @@ describe('GGUF metadata', () => {
     ['an unknown architecture', { 'general.architecture': 'gemma' }, /"gemma" is not supported/],
     ['no architecture', { 'general.architecture': undefined }, /null is not supported/],
     ['experts', { 'llama.expert_count': 8 }, /expert_count is 8/],
-    ['RoPE scaling', { 'llama.rope.scaling.type': 'yarn' }, /rope.scaling.type is yarn/],
+    ['RoPE scaling', { 'llama.rope.scaling.type': 'yarn' }, /rope.scaling.type is "yarn"/],
     ['heads per layer', { 'llama.attention.head_count': Uint32Array.of(3, 3) }, /head_count is not one number/],
     ['no block count', { 'llama.block_count': undefined }, /has no llama.block_count/],
     ['values of another size', { 'llama.attention.value_length': 8 }, /value_length is 8/],

@@ -198,7 +198,7 @@ export function configFromGguf(metadata: ReadonlyMap<string, GgufValue>, facts: 
   };
   const refuse = (key: string, need: string): never => {
     throw new UserError(
-      `${file}: ${family}.${key} is ${String(metadata.get(`${family}.${key}`))}; only ${need} is supported`,
+      `${file}: ${family}.${key} is ${quote(metadata.get(`${family}.${key}`))}; only ${need} is supported`,
     );
   };
   if ((optional('expert_count') ?? 0) > 0) refuse('expert_count', 'a model without experts');
@@ -220,6 +220,7 @@ export function configFromGguf(metadata: ReadonlyMap<string, GgufValue>, facts: 
       headDim,
       ffnSize: required('feed_forward_length'),
       ropeTheta: optional('rope.freq_base') ?? 10000,
+      // Stored as f32; its seven digits are the decimal number that was meant.
       rmsEps: Number(required('attention.layer_norm_rms_epsilon').toPrecision(7)),
       maxPositions: required('context_length'),
       bosId: token('bos'),

@@ -159,7 +159,7 @@ describe('.npy', () => {
   };
   const refused: [string, Uint8Array, RegExp][] = [
     ['empty', new Uint8Array(0), /is not a \.npy file/],
-    ['float64', edit('<f4', '<f8'), /is <f8; float32/],
+    ['float64', edit('<f4', '<f8'), /is "<f8"; float32/],
     ['Fortran order', edit('False, ', 'True,  '), /Fortran order/],
     ['a shape of another size', edit('(2, 3)', '(9, 3)'), /\[9,3\] takes 108 bytes, but 24 follow/],
     ['no shape', edit('shape', 'shade'), /not understood/],

@@ -67,7 +67,7 @@ function alignmentOf(source: ByteSource, metadata: ReadonlyMap<string, GgufValue
   const alignment = metadata.get('general.alignment') ?? 32;
   const log2 = typeof alignment === 'number' ? Math.log2(alignment) : Number.NaN;
   if (!Number.isInteger(log2) || log2 < 0 || log2 > 30)
-    throw new UserError(`${source.name}: general.alignment is ${quote(String(alignment))}, not a power of two`);
+    throw new UserError(`${source.name}: general.alignment is ${quote(alignment)}, not a power of two`);
   return alignment as number;
 }
 

@@ -49,7 +49,7 @@ export function readNpy(bytes: Uint8Array, name: string): { values: Float32Array
     throw new UserError(`${name}: has a header that is not understood: ${quote(header.trim())}`);
   if (descr !== '<f4' || order === 'True')
     throw new UserError(
-      `${name}: is ${descr}${order === 'True' ? ' in Fortran order' : ''}; float32 in C order is read`,
+      `${name}: is ${quote(descr)}${order === 'True' ? ' in Fortran order' : ''}; float32 ("<f4") in C order is read`,
     );
   const shape = tuple
     .split(',')

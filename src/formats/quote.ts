@@ -1,7 +1,18 @@
 /** Showing what a file says inside an error message. */
 
-/** A value from the file inside a message: one line, not long. */
+const MOST = 100;
+
+/** A value from a file inside a message: one line, not long, control characters escaped. */
 export function quote(value: unknown): string {
-  const text = JSON.stringify(value) ?? String(value);
-  return text.length > 100 ? `${text.slice(0, 100)}…` : text;
+  const text =
+    JSON.stringify(shorten(value), (_, part) => (typeof part === 'bigint' ? String(part) : part)) ?? String(value);
+  return text.length > MOST ? `${text.slice(0, MOST)}…` : text;
+}
+
+/** What is long is cut before it is turned into text: a file may hold millions of elements. */
+function shorten(value: unknown): unknown {
+  if (typeof value === 'string') return value.slice(0, MOST + 1);
+  if (ArrayBuffer.isView(value) && !(value instanceof DataView))
+    return Array.from((value as Uint8Array).subarray(0, MOST));
+  return Array.isArray(value) ? value.slice(0, MOST) : value;
 }

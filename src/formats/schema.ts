@@ -8,9 +8,13 @@ export function check<T extends z.ZodType>(schema: T, value: unknown, file: stri
   const result = schema.safeParse(value);
   if (result.success) return result.data;
   const { path, message } = result.error.issues[0];
-  const key = path.map(String).join('.');
+  const key = path
+    .map(String)
+    .join('.')
+    .slice(0, 100)
+    .replace(/[^ -~]/g, '?');
   let found = value;
   for (const step of path) found = (found as Record<PropertyKey, unknown> | undefined)?.[step];
   const text = message.replace(/\s+/g, ' ').slice(0, 200);
-  throw new UserError(`${file}: ${key === '' ? '' : `${key.slice(0, 100)} is ${quote(found)}: `}${text}`);
+  throw new UserError(`${file}: ${key === '' ? '' : `${key} is ${quote(found)}: `}${text}`);
 }
