@@ -55,6 +55,7 @@ describe('parseCsv', () => {
     ['\n\n', 'f.csv: empty, a header row is expected'],
     ['a,b,a\n', 'f.csv:1: the column a appears twice'],
     ['a,b\n1,"x\ny"\n2\n', 'f.csv:4:a: 1 cells, the header has 2'],
+    ['a,"b\nc"\n1,2,3\n', 'f.csv:3:b\\nc: 3 cells, the header has 2'],
     ['a,b\n1,2,3\n', 'f.csv:2:b: 3 cells, the header has 2'],
     ['a,b\n1,2\n\n3,"x\n4,5\n', 'f.csv:4:b: the quote that opens here is never closed'],
     ['"a,b\n', 'f.csv:1:cell 1: the quote that opens here is never closed'],

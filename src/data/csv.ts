@@ -66,14 +66,14 @@ export function parseCsv(text: string, file: string): CsvTable {
   if (records.length === 0) throw new UserError(`${file}: empty, a header row is expected`);
   const columns = records[0].record;
   const repeated = columns.find((name, i) => name !== '' && columns.indexOf(name) !== i);
-  if (repeated !== undefined) throw new UserError(`${file}:1: the column ${repeated} appears twice`);
+  if (repeated !== undefined) throw new UserError(`${file}:1: the column ${excerpt(repeated)} appears twice`);
 
   const lines = new LineCounter(bytes);
   const rows = records.slice(1).map(({ record }, i) => {
     const line = lines.at(records[i].info.bytes);
     if (record.length !== columns.length) {
       const last = columns[Math.min(record.length, columns.length) - 1];
-      throw new UserError(`${file}:${line}:${last}: ${record.length} cells, the header has ${columns.length}`);
+      throw new UserError(`${file}:${line}:${excerpt(last)}: ${record.length} cells, the header has ${columns.length}`);
     }
     return { line, cells: Object.fromEntries(columns.map((name, c) => [name, record[c]])) };
   });
@@ -95,7 +95,7 @@ function readRecords(bytes: Uint8Array, file: string): { record: string[]; info:
 function columnName(bytes: Uint8Array, index: number): string {
   try {
     const [header] = parse(bytes, { ...SYNTAX, to: 1 });
-    return header?.[index] || `cell ${index + 1}`;
+    return excerpt(header?.[index] ?? '') || `cell ${index + 1}`;
   } catch {
     return `cell ${index + 1}`;
   }
