@@ -126,7 +126,8 @@ deb [arch=amd64 signed-by=/usr/share/keyrings/key.gpg] http://mirror.example.tes
   });
 
   test('without a source of the release: no output, one line, exit code 1', () => {
-    for (const files of [{ 'sources.list': 'deb http://mirror.example.test/debian trixie main\n' }, { empty: '' }]) {
+    const other: Record<string, string> = { 'sources.list': 'deb http://mirror.example.test/debian trixie main\n' };
+    for (const files of [other, {}]) {
       const { status, stdout, stderr } = derive(files);
       expect(status).toBe(1);
       expect(stdout).toBe('');

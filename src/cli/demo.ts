@@ -1,0 +1,88 @@
+/** `lacuna demo`: three worked examples from the sample data, ranked by the demo's model and, beside it, by TF-IDF. */
+import { existsSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import type { Command } from 'commander';
+import { loadEedi } from '../data/eedi.ts';
+import { plainText, queryParts, queryText } from '../data/prompt.ts';
+import type { Pair } from '../data/questions.ts';
+import { UserError } from '../errors.ts';
+import { DEFAULT_MAX_LENGTH } from '../infer/embedder.ts';
+import { Ranker } from '../retrieve/ranker.ts';
+import { fitTfidf } from '../retrieve/tfidf.ts';
+import { brief } from './diagnosis.ts';
+import { examine } from './doctor.ts';
+import { example, type Listed } from './example.ts';
+import { locateModel, readyEmbedder } from './options.ts';
+import { embedPassages } from './rank.ts';
+
+const MODEL = 'smollm2-135m';
+const TOP = 5;
+
+/** Wrong options of data/sample, described in its README. */
+const EXAMPLES: readonly (readonly [questionId: number, answer: string])[] = [
+  [25, 'C'],
+  [69, 'C'],
+  [135, 'D'],
+];
+
+export function demoCommand(program: Command): void {
+  program
+    .command('demo')
+    .description(`Rank three worked examples against the sample taxonomy with ${MODEL}, beside TF-IDF.`)
+    .addHelpText('after', '\nExample:\n  lacuna demo')
+    .action(async () => {
+      const facts = await examine({ measure: false });
+      if (facts.problem) throw new UserError(facts.problem);
+      process.stdout.write(`adapter  ${brief(facts)}\n`);
+
+      const data = await loadEedi(sampleFolder());
+      const { ids, names } = data.taxonomy;
+      const pairs = EXAMPLES.map(([id, answer]) => data.pairs.find((p) => p.questionId === id && p.answer === answer)!);
+      const path = await locateModel(MODEL);
+      process.stdout.write(`model    ${MODEL} (${path})\n`);
+
+      const options = { model: MODEL, maxLength: DEFAULT_MAX_LENGTH, pooling: 'last', cache: true } as const;
+      const embedder = await readyEmbedder(path, options);
+      // Names and questions go through one cache, so that the second run embeds nothing.
+      const queries = pairs.map((pair) => queryText(queryParts(pair)));
+      const vectors = await embedPassages(embedder, [...names, ...queries], path, options);
+      const split = names.length * embedder.dimensions;
+      const ranker = await Ranker.create(embedder.gpu, vectors.subarray(0, split), embedder.dimensions, names.length);
+      const rankings = await ranker.rank(vectors.subarray(split));
+
+      const corpus = data.pairs.map((pair) => plainText(queryParts(pair)));
+      const tfidf = fitTfidf(names, { corpus });
+      const words = tfidf.rank(
+        pairs.map((pair) => plainText(queryParts(pair))),
+        names.length,
+      );
+
+      const width = Math.min(140, process.stdout.columns ?? 100);
+      const list = (pair: Pair, { indices }: { indices: ArrayLike<number> }): Listed => {
+        const order = Array.from(indices);
+        return {
+          top: order.slice(0, TOP).map((row) => ({ id: ids[row], name: names[row] })),
+          place: 1 + order.indexOf(ids.indexOf(pair.label!)),
+        };
+      };
+      pairs.forEach((pair, i) => {
+        const sides = { model: list(pair, rankings[i]), words: list(pair, words[i]) };
+        process.stdout.write(`\n${example(i + 1, pair, data.taxonomy, MODEL, sides, width)}`);
+      });
+      process.stdout.write(`\n${CAVEAT}`);
+    });
+}
+
+const CAVEAT = `${MODEL} is a general model that was never trained for this task, and it ranks badly: about as a guess
+would. TF-IDF compares letters alone, and is the bar to clear. lacuna has no trained model of its own yet; until it
+has, --adapter takes one of yours:
+  npx lacuna rank --model ${MODEL} --adapter DIR --taxonomy data/sample/misconception_mapping.csv --input data/sample/train.csv
+`;
+
+/** data/sample, seen from dist/ and from src/cli/. */
+function sampleFolder(): string {
+  const places = ['../data/sample', '../../data/sample'].map((to) => fileURLToPath(new URL(to, import.meta.url)));
+  const found = places.find(existsSync);
+  if (!found) throw new UserError(`${places[0]}: the sample data is missing: restore it from the repository`);
+  return found;
+}
