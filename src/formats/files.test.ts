@@ -23,13 +23,18 @@ import { readNpyFile, writeNpyFile } from './npy_file.ts';
 import { seemsToBe } from './sniff.ts';
 import type { ByteSource } from './source.ts';
 
-let root = '';
-beforeAll(() => {
-  root = mkdtempSync(join(tmpdir(), 'lacuna-files-'));
-});
-afterAll(() => rmSync(root, { recursive: true }));
+/** A folder that lives as long as the suite it is asked for in. */
+function temporaryFolder(): { path: string } {
+  const folder = { path: '' };
+  beforeAll(() => {
+    folder.path = mkdtempSync(join(tmpdir(), 'lacuna-files-'));
+  });
+  afterAll(() => rmSync(folder.path, { recursive: true }));
+  return folder;
+}
 
 describe('sources', () => {
+  const root = temporaryFolder();
   const bytes = Uint8Array.from({ length: 1000 }, (_, i) => i * 7);
   const check = async (source: ByteSource) => {
     expect(source.size).toBe(1000);
@@ -51,7 +56,7 @@ describe('sources', () => {
   test('bytes, a Blob and a file give the same', async () => {
     await check(bytesSource('x', bytes));
     await check(blobSource('x', new Blob([bytes])));
-    const path = join(root, 'bytes');
+    const path = join(root.path, 'bytes');
     writeFileSync(path, bytes);
     const file = await openFile(path);
     await check(file);
@@ -65,9 +70,11 @@ describe('sources', () => {
   });
 
   test('errors of files: missing, a folder, below a file, cut while open', async () => {
-    await expect(openFile(join(root, 'none'))).rejects.toThrow(`${join(root, 'none')}: no such file or folder`);
-    await expect(openFile(root)).rejects.toThrow(': is a folder; give a file');
-    const path = join(root, 'cut');
+    await expect(openFile(join(root.path, 'none'))).rejects.toThrow(
+      `${join(root.path, 'none')}: no such file or folder`,
+    );
+    await expect(openFile(root.path)).rejects.toThrow(': is a folder; give a file');
+    const path = join(root.path, 'cut');
     writeFileSync(path, bytes);
     await expect(openFile(join(path, 'below'))).rejects.toThrow('a part of this path is a file');
     await expect(openFile('a\0b')).rejects.toThrow('is not a usable path');
@@ -79,7 +86,7 @@ describe('sources', () => {
 
   // root may read everything, so that there is nothing to refuse.
   test.skipIf(process.getuid?.() === 0)('permission denied', async () => {
-    const path = join(root, 'secret');
+    const path = join(root.path, 'secret');
     writeFileSync(path, bytes);
     chmodSync(path, 0);
     await expect(openFile(path)).rejects.toThrow('permission denied');
@@ -104,15 +111,16 @@ describe('sources', () => {
 });
 
 describe('writing files', () => {
+  const root = temporaryFolder();
   test('in folders that are made, in chunks', async () => {
-    const path = join(root, 'deep', 'er', 'file');
+    const path = join(root.path, 'deep', 'er', 'file');
     await writeFiles([{ path, chunks: ['one ', Uint8Array.of(0x32)] }]);
     expect(readFileSync(path, 'utf8')).toBe('one 2');
-    expect(readdirSync(join(root, 'deep', 'er'))).toEqual(['file']);
+    expect(readdirSync(join(root.path, 'deep', 'er'))).toEqual(['file']);
   });
 
   test('a failure leaves what was there, and nothing new', async () => {
-    const at = join(root, 'failing');
+    const at = join(root.path, 'failing');
     mkdirSync(at);
     writeFileSync(join(at, 'a'), 'old');
     const broken = function* () {
@@ -131,6 +139,7 @@ describe('writing files', () => {
 });
 
 describe('.npy', () => {
+  const root = temporaryFolder();
   const values = Float32Array.of(1, -2.5, 3e-9, 0, 5, 6);
 
   test('byte for byte as numpy.save writes it', () => {
@@ -146,7 +155,7 @@ describe('.npy', () => {
       expect(readNpy(writeNpy(values, shape), 'x')).toEqual({ values, shape });
     expect(readNpy(writeNpy(new Float32Array(0), [0, 4]), 'x').shape).toEqual([0, 4]);
     expect(readNpy(writeNpy(Float32Array.of(7), []), 'x')).toEqual({ values: Float32Array.of(7), shape: [] });
-    const path = join(root, 'x.npy');
+    const path = join(root.path, 'x.npy');
     await writeNpyFile(path, values.subarray(1, 5), [2, 2]);
     expect(await readNpyFile(path)).toEqual({ values: values.slice(1, 5), shape: [2, 2] });
     await expect(writeNpyFile(path, values, [5])).rejects.toThrow('do not make');
