@@ -26,7 +26,7 @@ export function checkRange(source: ByteSource, offset: number, length: number): 
 }
 
 /** All of a small text file (JSON), as UTF-8. UserError beyond `limit` bytes or where it is not UTF-8. */
-export async function readText(source: ByteSource, limit = 64 << 20): Promise<string> {
+export async function readText(source: ByteSource, limit = 64 * 2 ** 20): Promise<string> {
   if (source.size > limit)
     throw new UserError(
       `${source.name}: ${source.size} bytes is too large for a text file of this kind (at most ${limit})`,
@@ -39,9 +39,9 @@ export async function readText(source: ByteSource, limit = 64 << 20): Promise<st
   }
 }
 
-/** A JSON file's value. UserError where it is not JSON. */
-export async function readJson(source: ByteSource, limit?: number): Promise<unknown> {
-  return parseJson(await readText(source, limit), source.name);
+/** A settings file's value. UserError where it is not JSON, or so large that parsing it could fill the memory. */
+export async function readJson(source: ByteSource): Promise<unknown> {
+  return parseJson(await readText(source, 16 * 2 ** 20), source.name);
 }
 
 /** JSON.parse with an error that names the file, in one line. */

@@ -126,6 +126,13 @@ describe('config.json', () => {
   for (const [what, change, message] of refused)
     test(what, () => expect(lineOf(() => configFromHf({ ...TINY_QWEN2, ...change }, 'f'))).toMatch(message));
 
+  test('a value that is nested too deeply to be shown', () => {
+    const json = JSON.parse(`{"hidden_size":${'['.repeat(1e6)}${']'.repeat(1e6)}}`);
+    expect(lineOf(() => configFromHf({ ...TINY_QWEN2, ...json }, 'f'))).toMatch(
+      /hidden_size is something nested very deeply/,
+    );
+  });
+
   test('what is not an object', () => {
     for (const json of [null, 3, 'x', [], [{}]]) lineOf(() => configFromHf(json, 'f'));
   });

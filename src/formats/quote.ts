@@ -4,9 +4,17 @@ const MOST = 100;
 
 /** A value from a file inside a message: one line, not long, control characters escaped. */
 export function quote(value: unknown): string {
-  const text =
-    JSON.stringify(shorten(value), (_, part) => (typeof part === 'bigint' ? String(part) : part)) ?? String(value);
+  const text = toText(shorten(value));
   return text.length > MOST ? `${text.slice(0, MOST)}…` : text;
+}
+
+function toText(value: unknown): string {
+  try {
+    return JSON.stringify(value, (_, part) => (typeof part === 'bigint' ? String(part) : part)) ?? String(value);
+  } catch {
+    // A million brackets, one inside the other, are parsed without recursion but not written so.
+    return 'something nested very deeply';
+  }
 }
 
 /** What is long is cut before it is turned into text: a file may hold millions of elements. */
