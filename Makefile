@@ -26,7 +26,7 @@ build: ## Build dist/ where the sources have changed
 
 bench: ## Time every kernel on this machine's GPU
 	@scripts/setup.sh --quiet
-	@node scripts/run.mjs scripts/bench.ts $(ARGS)
+	@node scripts/run.mjs scripts/device/bench.ts $(ARGS)
 
 clean: ## Remove what was built and installed here (the model cache stays)
 	rm -rf dist node_modules
