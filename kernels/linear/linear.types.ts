@@ -56,7 +56,6 @@ export function shapeOf(a: Linear): LinearShape {
   if (rows < M) throw wrong(`y has ${rows} rows and x up to ${M}`);
   if (column + N > ldy) throw wrong(`columns ${column} to ${column + N} do not fit y's ${ldy}`);
   if (x.dtype === 'u32' || y.dtype === 'u32') throw wrong('x and y must be f16 or f32');
-  if (a.add && y.dtype !== 'f32') throw wrong('only an f32 y can be added to');
   const common = { M, N, K, x: x.dtype, y: y.dtype, ldy, column };
   if (weight.kind === 'dense') return { ...common, kind: 'dense', w: weight.data.dtype };
   if (weight.group % 8) throw wrong(`group ${weight.group} is not a multiple of 8`);

@@ -1,0 +1,157 @@
+/** x · Wᵀ with its epilogue, in the form that suits the shape and the GPU. Formulas and layouts: linear.*.wgsl. */
+import type { Caps } from '../../src/gpu/adapter.ts';
+import { fold, type Grid, type Recorder } from '../../src/gpu/recorder.ts';
+import { type Constant, float, specialise } from '../../src/gpu/wgsl.ts';
+import denseF16Scalar from './dense.f16.scalar.wgsl' with { type: 'text' };
+import denseF16Vec4 from './dense.f16.vec4.wgsl' with { type: 'text' };
+import denseF32Scalar from './dense.f32.scalar.wgsl' with { type: 'text' };
+import denseF32Vec4 from './dense.f32.vec4.wgsl' with { type: 'text' };
+import lanesDense from './lanes.dense.wgsl' with { type: 'text' };
+import lanesQ4 from './lanes.q4.wgsl' with { type: 'text' };
+import lanesSource from './linear.lanes.wgsl' with { type: 'text' };
+import tileSource from './linear.tile.wgsl' with { type: 'text' };
+import { type Linear, type LinearShape, shapeOf } from './linear.types.ts';
+import vectorSource from './linear.vector.wgsl' with { type: 'text' };
+import q4 from './q4.wgsl' with { type: 'text' };
+import sumsSubgroup from './sums.subgroup.wgsl' with { type: 'text' };
+import sumsWorkgroup from './sums.workgroup.wgsl' with { type: 'text' };
+import tileDense from './tile.dense.wgsl' with { type: 'text' };
+import tileQ4 from './tile.q4.wgsl' with { type: 'text' };
+import vectorDense from './vector.dense.wgsl' with { type: 'text' };
+import vectorQ4 from './vector.q4.wgsl' with { type: 'text' };
+import xScalar from './x.scalar.wgsl' with { type: 'text' };
+import xVec4 from './x.vec4.wgsl' with { type: 'text' };
+import yScalar from './y.scalar.wgsl' with { type: 'text' };
+import yVec4 from './y.vec4.wgsl' with { type: 'text' };
+
+/** Register tiles over workgroup memory: any GPU, any shape. */
+export interface TilePlan {
+  form: 'tile';
+  /** A workgroup makes TM x TN outputs, BK of K at a time. */
+  TM: number;
+  TN: number;
+  BK: number;
+  /** A thread makes 4 BM x 4 BN of them. */
+  BM: number;
+  BN: number;
+  WG: number;
+  /** What operands are staged as: f16 where neither has more. */
+  stage: 'f16' | 'f32';
+}
+
+/** Subgroups as a CPU's vector registers. */
+export interface LanesPlan {
+  form: 'lanes';
+  WG: number;
+}
+
+/** W streamed once past a few rows of x: decoding. */
+export interface VectorPlan {
+  form: 'vector';
+  /** Rows of x that are multiplied together. */
+  MR: number;
+  /** Rows of W a workgroup takes. */
+  NR: number;
+  WG: number;
+  /** Most subgroups in a workgroup; 0 where sums go through workgroup memory. */
+  subgroups: number;
+}
+
+export type Plan = TilePlan | LanesPlan | VectorPlan;
+
+/** Most rows of x that the vector form takes: beyond, a tile reuses W better than registers hold x. */
+const VECTOR_ROWS = 8;
+
+/** The form and tile for a shape. Pure. */
+export function plan(caps: Caps, s: LinearShape): Plan {
+  const streams = s.kind === 'q4' ? s.K % 32 === 0 && s.group! % 32 === 0 : s.K % 4 === 0;
+  if (s.M <= VECTOR_ROWS && streams) return planVector(caps, s);
+  // A subgroup of exactly 8 is lavapipe's AVX register; GPUs that can run 8 can run more.
+  if (caps.subgroups?.min === 8 && caps.subgroups.max === 8) return { form: 'lanes', WG: 32 };
+  return planTile(s);
+}
+
+function planVector(caps: Caps, s: LinearShape): VectorPlan {
+  const MR = s.M <= 1 ? 1 : s.M <= 2 ? 2 : s.M <= 4 ? 4 : 8;
+  const NR = MR < 8 ? 4 : 2;
+  const WG = 64;
+  return { form: 'vector', MR, NR, WG, subgroups: caps.subgroups ? Math.ceil(WG / caps.subgroups.min) : 0 };
+}
+
+function planTile(s: LinearShape): TilePlan {
+  const stage = s.x === 'f16' && s.w !== 'f32' ? 'f16' : 'f32';
+  const TN = s.N <= 32 ? 32 : 64;
+  const TM = s.M <= 16 ? 16 : s.M <= 32 || TN === 32 ? 32 : 64;
+  const blocks = TM === 64 ? 2 : 1;
+  return { form: 'tile', TM, TN, BK: 16, BM: blocks, BN: blocks, WG: (TM / 4 / blocks) * (TN / 4 / blocks), stage };
+}
+
+/**
+ * Records y (+)= scale · x Wᵀ + bias. `a.x` is in the words' order of columns already, and `a.lora` is not looked at.
+ * Any y may be added to. `p`: another plan than the shape's own, which must suit it.
+ */
+export function product(r: Recorder, a: Linear, label = 'linear', p: Plan = plan(r.gpu.caps, shapeOf(a))): void {
+  const s = shapeOf(a);
+  const { weight, rows } = a;
+  const vec4 = p.form === 'tile' && s.N % 4 === 0 && s.ldy % 4 === 0 && s.column % 4 === 0;
+  const constants: Record<string, Constant> = {
+    N: s.N,
+    K: s.K,
+    LDY: s.ldy,
+    COLUMN: s.column,
+    SCALE: float(a.scale ?? 1),
+    BIAS: a.bias !== undefined,
+    ADD: a.add ?? false,
+  };
+  const include = [s.K % 4 ? xScalar : xVec4, vec4 ? yVec4 : yScalar];
+  const bindings = [a.x, weight.kind === 'q4' ? weight.words : weight.data, a.y, rows];
+  // A layout is made of what the text names, so that a bias is bound even where there is none to read.
+  bindings.push(a.bias ?? r.scratch('no bias', 'f32', [4]));
+  if (weight.kind === 'q4') {
+    bindings.push(weight.params);
+    Object.assign(constants, {
+      GROUP: weight.group,
+      GROUPS: Math.ceil(s.K / weight.group),
+      WORDS: Math.ceil(s.K / 8),
+      ZERO_POINT: weight.meta === 'zero16',
+      WIDE: weight.meta === 'offset32',
+    });
+    include.push(q4);
+  } else if (s.w === 'f16') include.push(s.K % 4 ? denseF16Scalar : denseF16Vec4);
+  else include.push(s.K % 4 ? denseF32Scalar : denseF32Vec4);
+
+  const enable = s.x === 'f16' || s.y === 'f16' || (p.form === 'tile' && p.stage === 'f16') ? ['f16'] : [];
+  const alias: Record<string, string> = { X: s.x, Y: s.y };
+  let source: string;
+  let grid: () => Grid;
+  if (p.form === 'tile') {
+    const { TM, TN, BK, BM, BN, WG } = p;
+    Object.assign(constants, { TM, TN, BK, BM, BN, WG });
+    alias.Stage = p.stage;
+    include.push(weight.kind === 'q4' ? tileQ4 : tileDense);
+    source = tileSource;
+    grid = () => [Math.ceil(s.N / TN), Math.ceil(rows.count / TM)];
+  } else if (p.form === 'lanes') {
+    constants.WG = p.WG;
+    enable.push('subgroups');
+    include.push(weight.kind === 'q4' ? lanesQ4 : lanesDense);
+    source = lanesSource;
+    grid = () => [Math.ceil(s.N / (4 * p.WG)), Math.ceil(rows.count / 8)];
+  } else {
+    const { MR, NR, WG, subgroups } = p;
+    Object.assign(constants, { MR, NR, WG });
+    if (subgroups) {
+      enable.push('subgroups');
+      constants.SUBGROUPS = subgroups;
+    }
+    include.push(weight.kind === 'q4' ? vectorQ4 : vectorDense, subgroups ? sumsSubgroup : sumsWorkgroup);
+    source = vectorSource;
+    grid = () => (rows.count ? fold(Math.ceil(s.N / NR)) : [0]);
+  }
+  r.dispatch({
+    label: `${label} ${s.kind} ${p.form}`,
+    code: specialise(source, { enable, alias, constants, include }),
+    bindings,
+    grid,
+  });
+}
