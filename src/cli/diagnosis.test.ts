@@ -173,6 +173,17 @@ test('the report names adapter, tier, limits, kernels, rates and advice', () => 
     expect(text).toContain(line);
 });
 
+test('an adapter that has numbers for names goes by its description', () => {
+  const deno: AdapterFacts = {
+    ...LAVAPIPE,
+    vendor: '65541',
+    device: '0',
+    description: 'llvmpipe (LLVM 15)',
+    runtime: 'deno',
+  };
+  expect(report(facts({ adapter: deno }))).toContain('adapter   llvmpipe (LLVM 15) (software');
+});
+
 test('without an adapter the report says so and still advises', () => {
   const f = facts({ drivers: [], problem: 'no WebGPU adapter answers' });
   expect(report(f)).toContain('adapter   none');

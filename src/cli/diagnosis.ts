@@ -153,7 +153,7 @@ export function report(f: Facts): string {
       a.subgroups &&
       (a.subgroups.min === a.subgroups.max ? a.subgroups.min : `${a.subgroups.min} to ${a.subgroups.max}`);
     rows.push(
-      ['adapter', `${a.vendor} ${a.device}${a.software ? ' (software: runs on the CPU)' : ''}`],
+      ['adapter', `${adapterName(a)}${a.software ? ' (software: runs on the CPU)' : ''}`],
       ['driver', a.description],
       ['tier', a.tier === a.best ? `${a.tier}, the best here` : `${a.tier}; the best here is ${a.best}`],
       [
@@ -186,6 +186,9 @@ export function report(f: Facts): string {
   for (const [i, line] of advice(f).entries()) rows.push([i ? '' : 'advice', line]);
   return rows.map(([name, value]) => `${name.padEnd(10)}${value}\n`).join('');
 }
+
+/** wgpu gives numbers for vendor and device, and the name as the description. */
+const adapterName = (a: AdapterFacts): string => (/^\d*$/.test(a.device) ? a.description : `${a.vendor} ${a.device}`);
 
 const byHost = (clock: 'gpu' | 'host'): string => (clock === 'host' ? ', by the host’s clock' : '');
 
