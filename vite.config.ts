@@ -24,7 +24,12 @@ export default defineConfig({
     sourcemap: true,
     lib: { entry: { cli: 'src/cli/main.ts', index: 'src/index.ts' }, formats: ['es'] },
     rollupOptions: {
-      external: [...builtinModules, /^node:/, ...Object.keys(manifest.dependencies)],
+      // A package and whatever is imported from inside it.
+      external: [
+        ...builtinModules,
+        /^node:/,
+        ...Object.keys(manifest.dependencies).map((name) => new RegExp(`^${name}(/|$)`)),
+      ],
     },
   },
   test: {

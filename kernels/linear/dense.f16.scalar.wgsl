@@ -6,8 +6,8 @@
 fn w4(n: u32, k: u32) -> vec4<f32> {
   var v = vec4<f32>();
   for (var i = 0u; i < 4u; i++) {
-    let at = n * K + k + i;
-    if (k + i < K) { v[i] = unpack2x16float(w[at / 2u])[at % 2u]; }
+    let at = n * shape.K + k + i;
+    if (k + i < shape.K) { v[i] = unpack2x16float(w[at / 2u])[at % 2u]; }
   }
   return v;
 }

@@ -6,7 +6,7 @@
 fn w4(n: u32, k: u32) -> vec4<f32> {
   var v = vec4<f32>();
   for (var i = 0u; i < 4u; i++) {
-    if (k + i < K) { v[i] = w[n * K + k + i]; }
+    if (k + i < shape.K) { v[i] = w[n * shape.K + k + i]; }
   }
   return v;
 }

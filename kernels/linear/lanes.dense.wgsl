@@ -1,6 +1,6 @@
 // Weights of four dense rows for linear.lanes.wgsl: no scales, so all of K is one group.
 
-const GROUP = K;
+const GROUP = 0x40000000u;
 
 fn scales(n: vec4<u32>, g: u32) -> mat2x4<f32> { return mat2x4<f32>(); }
 

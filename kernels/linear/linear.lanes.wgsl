@@ -6,7 +6,7 @@
 // lavapipe runs the 8 lanes of a subgroup as one AVX register and pays for a read from workgroup memory eight
 // times, once a lane. So there is none here: lane l holds rows n0 + l, + 8, + 16, + 24 of W and row m0 + l of x, and
 // a subgroup makes 8 x 32 outputs by broadcasting x from its lane, one instruction. Measured 3x the tile form there.
-// Constants: N, K, WG (a multiple of 8).
+// Constants: WG (a multiple of 8).
 
 alias Rows = array<vec4<f32>, 8>;
 
@@ -27,11 +27,11 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) t
   let l = t % 8u;
   let n0 = (wg.x * (WG / 8u) + t / 8u) * 32u + l;
   let m = m0 + l;
-  let rows = min(vec4(n0) + vec4(0u, 8u, 16u, 24u), vec4(N - 1u));
+  let rows = min(vec4(n0) + vec4(0u, 8u, 16u, 24u), vec4(shape.N - 1u));
   var acc: Rows;
-  for (var g = 0u; g * GROUP < K; g++) {
+  for (var g = 0u; g * GROUP < shape.K; g++) {
     let p = scales(rows, g);
-    for (var k = g * GROUP; k < min((g + 1u) * GROUP, K); k += 8u) {
+    for (var k = g * GROUP; k < min((g + 1u) * GROUP, shape.K); k += 8u) {
       let w = weights(rows, k, p);
       let a = x4(m, k);
       step(&acc, a.x, w[0]);

@@ -1,7 +1,9 @@
 /** x · Wᵀ with its epilogue, in the form that suits the shape and the GPU. Formulas and layouts: linear.*.wgsl. */
 import type { Caps } from '../../src/gpu/adapter.ts';
+import type { Gpu } from '../../src/gpu/gpu.ts';
 import { fold, type Grid, type Recorder } from '../../src/gpu/recorder.ts';
-import { type Constant, float, specialise } from '../../src/gpu/wgsl.ts';
+import type { Tensor } from '../../src/gpu/tensor.ts';
+import { type Constant, specialise } from '../../src/gpu/wgsl.ts';
 import denseF16Scalar from './dense.f16.scalar.wgsl' with { type: 'text' };
 import denseF16Vec4 from './dense.f16.vec4.wgsl' with { type: 'text' };
 import denseF32Scalar from './dense.f32.scalar.wgsl' with { type: 'text' };
@@ -13,6 +15,7 @@ import tileSource from './linear.tile.wgsl' with { type: 'text' };
 import { type Linear, type LinearShape, shapeOf } from './linear.types.ts';
 import vectorSource from './linear.vector.wgsl' with { type: 'text' };
 import q4 from './q4.wgsl' with { type: 'text' };
+import shapeSource from './shape.wgsl' with { type: 'text' };
 import sumsSubgroup from './sums.subgroup.wgsl' with { type: 'text' };
 import sumsWorkgroup from './sums.workgroup.wgsl' with { type: 'text' };
 import tileDense from './tile.dense.wgsl' with { type: 'text' };
@@ -94,25 +97,15 @@ export function product(r: Recorder, a: Linear, label = 'linear', p: Plan = plan
   const s = shapeOf(a);
   const { weight, rows } = a;
   const vec4 = p.form === 'tile' && s.N % 4 === 0 && s.ldy % 4 === 0 && s.column % 4 === 0;
-  const constants: Record<string, Constant> = {
-    N: s.N,
-    K: s.K,
-    LDY: s.ldy,
-    COLUMN: s.column,
-    SCALE: float(a.scale ?? 1),
-    BIAS: a.bias !== undefined,
-    ADD: a.add ?? false,
-  };
-  const include = [s.K % 4 ? xScalar : xVec4, vec4 ? yVec4 : yScalar];
+  const constants: Record<string, Constant> = {};
+  const include = [shapeSource, s.K % 4 ? xScalar : xVec4, vec4 ? yVec4 : yScalar];
   const bindings = [a.x, weight.kind === 'q4' ? weight.words : weight.data, a.y, rows];
   // A layout is made of what the text names, so that a bias is bound even where there is none to read.
-  bindings.push(a.bias ?? r.scratch('no bias', 'f32', [4]));
+  bindings.push(a.bias ?? r.scratch('no bias', 'f32', [4]), shapeUniform(r.gpu, a, s));
   if (weight.kind === 'q4') {
     bindings.push(weight.params);
     Object.assign(constants, {
       GROUP: weight.group,
-      GROUPS: Math.ceil(s.K / weight.group),
-      WORDS: Math.ceil(s.K / 8),
       ZERO_POINT: weight.meta === 'zero16',
       WIDE: weight.meta === 'offset32',
     });
@@ -154,4 +147,22 @@ export function product(r: Recorder, a: Linear, label = 'linear', p: Plan = plan
     bindings,
     grid,
   });
+}
+
+/** The struct of shape.wgsl. */
+function shapeUniform(gpu: Gpu, a: Linear, s: LinearShape): Tensor {
+  const words = new Uint32Array(12);
+  const groups = s.group ? Math.ceil(s.K / s.group) : 0;
+  words.set([
+    s.N,
+    s.K,
+    s.ldy,
+    s.column,
+    Math.ceil(s.K / 8),
+    groups,
+    Number(a.bias !== undefined),
+    Number(a.add ?? false),
+  ]);
+  new Float32Array(words.buffer)[8] = a.scale ?? 1;
+  return gpu.uniform('linear shape', words);
 }

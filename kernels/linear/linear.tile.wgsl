@@ -6,7 +6,7 @@
 // (four consecutive rows in a vec4), so that a thread's 4 x 4 outer product reads two vec4s and int4 is unpacked once
 // a tile instead of once an output. A thread owns BM x BN such blocks, interleaved with its neighbours' so that
 // one subgroup's reads are consecutive. One vec4 of padding a row spreads the staging stores over the banks.
-// Constants: N, K, TM, TN, BK (multiples of 8), BM, BN, WG = (TM / 4 BM)(TN / 4 BN). Alias: Stage (f16 or f32).
+// Constants: TM, TN, BK (multiples of 8), BM, BN, WG = (TM / 4 BM)(TN / 4 BN). Alias: Stage (f16 or f32).
 
 const ROW_X = TM / 4u + 1u;
 const ROW_W = TN / 4u + 1u;
@@ -28,7 +28,7 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) t
   let tm = t / THREADS_N;
   var acc: array<mat4x4<f32>, BM * BN>;
 
-  for (var k0 = 0u; k0 < K; k0 += BK) {
+  for (var k0 = 0u; k0 < shape.K; k0 += BK) {
     for (var i = t; i < TASKS_X + TASKS_W; i += WG) {
       if (i < TASKS_X) {
         let k = i % (BK / 4u) * 4u;

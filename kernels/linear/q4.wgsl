@@ -4,14 +4,14 @@
 //   params   u32 [N, GROUPS]           offset16: f16 a, f16 b.   zero16: f16 a, f16 z, and b = -a z, exact in f32
 //            u32 [N, 2 GROUPS]         offset32: f32 a, f32 b
 //
-// Constants: GROUP (a multiple of 8), GROUPS = ceil(K / GROUP), ZERO_POINT (zero16), WIDE (offset32).
+// Constants: GROUP (a multiple of 8), ZERO_POINT (zero16), WIDE (offset32).
 // The form that includes this binds the words, since it knows how wide it reads them.
 
-@group(0) @binding(5) var<storage, read> params: array<u32>;
+@group(0) @binding(6) var<storage, read> params: array<u32>;
 
 /// (a, b) of group g of row n.
 fn group_params(n: u32, g: u32) -> vec2<f32> {
-  let i = n * GROUPS + g;
+  let i = n * shape.GROUPS + g;
   if (WIDE) { return vec2(bitcast<f32>(params[2u * i]), bitcast<f32>(params[2u * i + 1u])); }
   let p = unpack2x16float(params[i]);
   if (ZERO_POINT) { return vec2(p.x, -p.x * p.y); }

@@ -3,11 +3,11 @@
 // The sum over a chunk is a Σ x q + b Σ x, so scales cost nothing an element. A nibble becomes a number without shift
 // or conversion: under the exponent of 2^23 the bits 4 j .. 4 j + 3 of the word read 2^23 + 16^j q; the 2^23 is taken
 // off, exactly, and 16^-j is in x. Three instructions a weight, which keeps arithmetic below the memory's rate.
-// Constants: N, K and GROUP (multiples of 32), MR, NR, and q4.wgsl's.
+// K and GROUP are multiples of 32. Constants: MR, NR, and q4.wgsl's.
 
 @group(0) @binding(1) var<storage, read> words: array<vec4<u32>>;
 
-const CHUNKS = K / 32u;
+const CHUNK = 32u;
 const MASK = vec4(0xfu, 0xf0u, 0xf00u, 0xf000u);
 const PLACE = vec4(1.0, 0x1p-4, 0x1p-8, 0x1p-12);
 const EXPONENT = vec4(0x4b000000u); // of 2^23
@@ -16,7 +16,7 @@ fn nibbles(half: u32) -> vec4<f32> { return bitcast<vec4<f32>>((vec4(half) & MAS
 
 fn chunk(acc: ptr<function, array<f32, MR * NR>>, n0: u32, c: u32) {
   var q: array<vec4<u32>, NR>;
-  for (var r = 0u; r < NR; r++) { q[r] = words[min(n0 + r, N - 1u) * CHUNKS + c]; }
+  for (var r = 0u; r < NR; r++) { q[r] = words[min(n0 + r, shape.N - 1u) * (shape.K / 32u) + c]; }
   var xq: array<f32, MR * NR>;
   var xs: array<vec4<f32>, MR>;
   for (var i = 0u; i < 4u; i++) {
@@ -36,7 +36,7 @@ fn chunk(acc: ptr<function, array<f32, MR * NR>>, n0: u32, c: u32) {
     }
   }
   for (var r = 0u; r < NR; r++) {
-    let p = group_params(min(n0 + r, N - 1u), 32u * c / GROUP);
+    let p = group_params(min(n0 + r, shape.N - 1u), 32u * c / GROUP);
     for (var m = 0u; m < MR; m++) { (*acc)[m * NR + r] += p.x * xq[m * NR + r] + p.y * dot(xs[m], vec4(1.0)); }
   }
 }

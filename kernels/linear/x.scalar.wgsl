@@ -6,9 +6,9 @@
 /// x[m, k .. k + 3], zero past K. Rows past the last repeat it: what is made of them is not stored.
 fn x4(m: u32, k: u32) -> vec4<f32> {
   var v = vec4<f32>();
-  let row = min(m, dim.x - 1u) * K;
+  let row = min(m, dim.x - 1u) * shape.K;
   for (var i = 0u; i < 4u; i++) {
-    if (k + i < K) { v[i] = f32(x[row + k + i]); }
+    if (k + i < shape.K) { v[i] = f32(x[row + k + i]); }
   }
   return v;
 }

@@ -18,6 +18,7 @@ export class Gpu {
   /** Resolves with the reason when the device is lost. */
   readonly lost: Promise<string>;
 
+  #uniforms = new Map<string, Tensor>();
   #pipelines = new Map<string, Promise<GPUComputePipeline>>();
   #compiling = new Set<Promise<unknown>>();
   #failure: UserError | undefined;
@@ -94,6 +95,19 @@ export class Gpu {
 
   dim(label: string, x = 0, y = 0, z = 0, w = 0): Dim {
     return new Dim(this, label).set(x, y, z, w);
+  }
+
+  /** Numbers that never change, as a uniform; the same numbers are one buffer for the life of the GPU. */
+  uniform(label: string, words: Uint32Array): Tensor {
+    const key = `${label} ${words.join(' ')}`;
+    const known = this.#uniforms.get(key);
+    if (known) return known;
+    const usage = GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST;
+    const buffer = this.device.createBuffer({ label, size: words.byteLength, usage });
+    const made: Tensor = { label, dtype: 'u32', shape: [words.length], buffer, bytes: words.byteLength };
+    this.write(made, words);
+    this.#uniforms.set(key, made);
+    return made;
   }
 
   free(...tensors: readonly Tensor[]): void {
