@@ -1,5 +1,4 @@
 // W [N, K] f16 read four at a time: K is a multiple of 4. Unpacked from u32, so that it works without shader-f16.
-// Constants: K, K_STEP (of the form's loop: where it divides K, no read is past K).
 
 @group(0) @binding(1) var<storage, read> w: array<vec2<u32>>;
 

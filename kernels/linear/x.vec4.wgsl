@@ -1,5 +1,5 @@
 // x [M, K] read four at a time: K is a multiple of 4.
-// Constants: K, K_STEP (of the form's loop: where it divides K, no read is past K). Alias: X (f16 or f32).
+// Alias: X (f16 or f32).
 
 @group(0) @binding(0) var<storage, read> x: array<vec4<X>>;
 @group(0) @binding(3) var<uniform> dim: vec4<u32>; // x: rows
