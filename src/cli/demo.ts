@@ -9,8 +9,7 @@ import { UserError } from '../errors.ts';
 import { DEFAULT_MAX_LENGTH } from '../infer/embedder.ts';
 import { Ranker } from '../retrieve/ranker.ts';
 import { fitTfidf } from '../retrieve/tfidf.ts';
-import { brief } from './diagnosis.ts';
-import { examine } from './doctor.ts';
+import { adapterLine } from './diagnosis.ts';
 import { example, type Listed } from './example.ts';
 import { locateModel, readyEmbedder } from './options.ts';
 import { embedPassages } from './rank.ts';
@@ -31,18 +30,15 @@ export function demoCommand(program: Command): void {
     .description(`Rank three worked examples against the sample taxonomy with ${MODEL}, beside TF-IDF.`)
     .addHelpText('after', '\nExample:\n  lacuna demo')
     .action(async () => {
-      const facts = await examine({ measure: false });
-      if (facts.problem) throw new UserError(facts.problem);
-      process.stdout.write(`adapter  ${brief(facts)}\n`);
-
       const data = await loadEedi(sampleFolder());
       const { ids, names } = data.taxonomy;
       const pairs = EXAMPLES.map(([id, answer]) => data.pairs.find((p) => p.questionId === id && p.answer === answer)!);
       const path = await locateModel(MODEL);
-      process.stdout.write(`model    ${MODEL} (${path})\n`);
 
       const options = { model: MODEL, maxLength: DEFAULT_MAX_LENGTH, pooling: 'last', cache: true } as const;
       const embedder = await readyEmbedder(path, options);
+      const { description, caps } = embedder.gpu;
+      process.stdout.write(`adapter  ${adapterLine(description, caps.tier)}\nmodel    ${path}\n`);
       // Names and questions go through one cache, so that the second run embeds nothing.
       const queries = pairs.map((pair) => queryText(queryParts(pair)));
       const vectors = await embedPassages(embedder, [...names, ...queries], path, options);
@@ -73,10 +69,11 @@ export function demoCommand(program: Command): void {
     });
 }
 
-const CAVEAT = `${MODEL} is a general model that was never trained for this task, and it ranks badly: about as a guess
-would. TF-IDF compares letters alone, and is the bar to clear. lacuna has no trained model of its own yet; until it
-has, --adapter takes one of yours:
-  npx lacuna rank --model ${MODEL} --adapter DIR --taxonomy data/sample/misconception_mapping.csv --input data/sample/train.csv
+const CAVEAT = `* marks the misconception behind the answer. ${MODEL} was never trained for this task, so it ranks badly, hardly
+better than a guess; TF-IDF compares letters alone and is the bar to clear. lacuna has no trained model of its own
+yet. Until it has, --adapter takes one of yours:
+  npx lacuna rank --model ${MODEL} --adapter DIR --taxonomy data/sample/misconception_mapping.csv \\
+    --input data/sample/train.csv --out predictions.csv
 `;
 
 /** data/sample, seen from dist/ and from src/cli/. */

@@ -193,7 +193,7 @@ test('without an adapter the report says so and still advises', () => {
 
 test('brief is one line', () => {
   expect(brief(facts({ adapter: LAVAPIPE }))).toBe(
-    'llvmpipe: Mesa 25.0.7 (software, on the CPU), Dawn (npm webgpu 0.6.2), tier subgroup',
+    'llvmpipe: Mesa 25.0.7 (software, on the CPU), tier subgroup, Node.js 20.20.2, Dawn (npm webgpu 0.6.2)',
   );
 });
 

@@ -132,11 +132,14 @@ function hiddenHardware(f: Facts): string[] {
   ];
 }
 
+/** One line: the adapter, and the tier in use. */
+export const adapterLine = (a: AdapterDescription, tier: Tier): string =>
+  `${a.description || a.device}${a.software ? ' (software, on the CPU)' : ''}, tier ${tier}`;
+
 /** One line: what runs, on what, in which tier. */
 export function brief(f: Facts): string {
-  const a = f.adapter;
-  if (!a) return `no adapter: ${f.problem}`;
-  return `${a.description || a.device}${a.software ? ' (software, on the CPU)' : ''}, ${f.runtime.webgpu}, tier ${a.tier}`;
+  if (!f.adapter) return `no adapter: ${f.problem}`;
+  return `${adapterLine(f.adapter, f.adapter.tier)}, ${f.runtime.name} ${f.runtime.version}, ${f.runtime.webgpu}`;
 }
 
 /** The whole report. */

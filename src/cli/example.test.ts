@@ -32,7 +32,7 @@ test('an example shows question, answers, label and both rankings side by side',
    correct: 11/12   chosen: 3/7
    behind it (20): Multiplies where it should add
 
-   tiny: the right one is at place 3 of 3     TF-IDF: the right one is at place 1 of 3
+   tiny: right one at place 3 of 3            TF-IDF: right one at place 1 of 3
    1  Adds the numerators and the             1* Multiplies where it should add (20)
       denominators (10)
    2  Counts on its fingers (30)              2  Adds the numerators and the

@@ -25,7 +25,7 @@ export function example(
   const column = Math.floor((width - 2 * GAP) / 2);
   const answers = `correct: ${readable(question.answers[question.correct])}   chosen: ${readable(question.answers[answer])}`;
   const behind = `behind it (${label}): ${names[ids.indexOf(label!)]}`;
-  const place = (l: Listed) => `the right one is at place ${l.place} of ${ids.length}`;
+  const place = (l: Listed) => `right one at place ${l.place} of ${ids.length}`;
   const lines = [
     ...wrap(readable(question.text), width - GAP).map((line, i) => (i ? indent : `${number}. `.padEnd(GAP)) + line),
     indent + answers,

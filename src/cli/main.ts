@@ -4,6 +4,7 @@ import { Command } from 'commander';
 import manifest from '../../package.json' with { type: 'json' };
 import { UserError } from '../errors.ts';
 import { baselineCommand } from './baseline.ts';
+import { demoCommand } from './demo.ts';
 import { doctorCommand } from './doctor.ts';
 import { embedCommand } from './embed.ts';
 import { evalCommand } from './eval.ts';
@@ -28,7 +29,8 @@ Examples:
     --question 'What is 1/2 + 1/3?' --correct '5/6' --incorrect '2/5'`,
   );
 
-for (const add of [doctorCommand, pullCommand, embedCommand, rankCommand, evalCommand, baselineCommand]) add(program);
+for (const add of [doctorCommand, pullCommand, embedCommand, rankCommand, evalCommand, baselineCommand, demoCommand])
+  add(program);
 
 try {
   await program.parseAsync();
