@@ -47,7 +47,7 @@ export class Batches {
   readonly #pool: readonly number[];
   #order: { epoch: number; rows: readonly number[] } | undefined;
 
-  /** Throws a UserError where a batch is larger than the data, or a Error for a label outside the taxonomy. */
+  /** Throws a UserError where a batch is larger than the data, or an Error for a label outside the taxonomy. */
   constructor(options: BatchesOptions) {
     const { labels, passages, batch, pool } = options;
     if (batch > labels.length)
