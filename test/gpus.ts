@@ -45,8 +45,8 @@ export async function openTestGpu(g: TestGpu): Promise<Gpu> {
   return gpu;
 }
 
-/** A suite that runs on every test GPU. `gpu()` is the open one, valid inside tests and hooks. */
-export function describeGpus(name: string, body: (gpu: () => Gpu, tier: Tier) => void): void {
+/** A suite that runs on every test GPU. `gpu()` is the open one, valid inside tests and hooks; `on` its name. */
+export function describeGpus(name: string, body: (gpu: () => Gpu, tier: Tier, on: string) => void): void {
   for (const g of testGpus())
     describe(`${name} on ${g.name}`, () => {
       let gpu: Gpu;
@@ -54,6 +54,6 @@ export function describeGpus(name: string, body: (gpu: () => Gpu, tier: Tier) =>
         gpu = await openTestGpu(g);
       });
       afterAll(() => gpu?.close());
-      body(() => gpu, g.tier);
+      body(() => gpu, g.tier, g.name);
     });
 }

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # Packs lacuna for a GPU machine on which nothing can be installed and to which little can be carried at a time.
-#   scripts/device/pack.sh [MODEL.gguf]   here: fills .gpu/ (ignored by git); a model is cut into parts of 30 MB
-#   . .gpu/unpack.sh                      there: everything that was carried goes to /tmp/gpu, and PATH finds node
+#   scripts/device/pack.sh [MODEL.gguf]   here: fills .device/ (ignored by git); a model is cut into parts of 30 MB
+#   . .device/unpack.sh                      there: everything that was carried goes to /tmp/lacuna, and PATH finds node
 set -euo pipefail
 cd "$(dirname "$0")/../.."
-out=.gpu
+out=.device
 mkdir -p "$out"
 npx vite build --config scripts/device/vite.config.ts --logLevel warn
 tar -C "$out" -cJf "$out/bundle.tar.xz" bundle
@@ -17,15 +17,15 @@ if [ -n "${1:-}" ]; then
   ls -d "$out"/part* | wc -l > "$out/model.count"
 fi
 cat > "$out/unpack.sh" <<'EOS'
-mkdir -p /tmp/gpu/node_modules
-for f in .gpu/*.deb; do [ -e "$f" ] && dpkg -x "$f" / && ldconfig; done
-[ -x /tmp/gpu/node ] || { [ -f .gpu/node.xz ] && xz -dc .gpu/node.xz > /tmp/gpu/node && chmod +x /tmp/gpu/node; }
-[ -f .gpu/webgpu.tar.xz ] && tar -C /tmp/gpu/node_modules -xJf .gpu/webgpu.tar.xz
-[ -f .gpu/bundle.tar.xz ] && tar -C /tmp/gpu -xJf .gpu/bundle.tar.xz
-cp .gpu/part*/model.part* .gpu/model.count /tmp/gpu/ 2>/dev/null
-if [ -f /tmp/gpu/model.count ] && [ "$(ls /tmp/gpu/model.part* 2>/dev/null | wc -l)" = "$(cat /tmp/gpu/model.count)" ]; then
-  cat /tmp/gpu/model.part* > /tmp/gpu/model.gguf
+mkdir -p /tmp/lacuna/node_modules
+for f in .device/*.deb; do [ -e "$f" ] && dpkg -x "$f" / && ldconfig; done
+[ -x /tmp/lacuna/node ] || { [ -f .device/node.xz ] && xz -dc .device/node.xz > /tmp/lacuna/node && chmod +x /tmp/lacuna/node; }
+[ -f .device/webgpu.tar.xz ] && tar -C /tmp/lacuna/node_modules -xJf .device/webgpu.tar.xz
+[ -f .device/bundle.tar.xz ] && tar -C /tmp/lacuna -xJf .device/bundle.tar.xz
+cp .device/part*/model.part* .device/model.count /tmp/lacuna/ 2>/dev/null
+if [ -f /tmp/lacuna/model.count ] && [ "$(ls /tmp/lacuna/model.part* 2>/dev/null | wc -l)" = "$(cat /tmp/lacuna/model.count)" ]; then
+  cat /tmp/lacuna/model.part* > /tmp/lacuna/model.gguf
 fi
-export PATH=/tmp/gpu:$PATH
+export PATH=/tmp/lacuna:$PATH
 EOS
 du -sh "$out"/*

@@ -18,7 +18,7 @@ export default defineConfig({
   build: {
     ssr: true,
     target: 'node20',
-    outDir: file('.gpu/bundle'),
+    outDir: file('.device/bundle'),
     emptyOutDir: true,
     minify: true,
     rollupOptions: {
@@ -28,7 +28,12 @@ export default defineConfig({
         bench: file('scripts/device/bench.ts'),
       },
       external: [...builtinModules, /^node:/, 'webgpu'],
-      output: { entryFileNames: '[name].mjs', chunkFileNames: '[name]-[hash].mjs' },
+      // `expect` reads __dirname when it loads.
+      output: {
+        banner: "globalThis.__dirname ??= '/';",
+        entryFileNames: '[name].mjs',
+        chunkFileNames: '[name]-[hash].mjs',
+      },
     },
   },
 });

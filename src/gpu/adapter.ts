@@ -118,6 +118,7 @@ export async function openAdapter(options: OpenOptions = {}): Promise<OpenedAdap
     requiredLimits: limits,
   });
   const info = adapter.info as GPUAdapterInfo & { subgroupMinSize: number; subgroupMaxSize: number };
+  const description = describe(adapter, runtime);
   const caps: Caps = {
     tier,
     f16: tier !== 'portable',
@@ -130,7 +131,7 @@ export async function openAdapter(options: OpenOptions = {}): Promise<OpenedAdap
     maxInvocations: device.limits.maxComputeInvocationsPerWorkgroup,
     maxStorageBuffers: device.limits.maxStorageBuffersPerShaderStage,
   };
-  return { adapter, device, caps, description: describe(adapter, runtime) };
+  return { adapter, device, caps, description };
 }
 
 interface MatrixConfig {

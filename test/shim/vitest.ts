@@ -96,7 +96,10 @@ function suite(name: string, body: Body): void {
 
 export const test = Object.assign((name: string, fn: Body, _timeout?: number) => register(name, fn), {
   each: each((name, fn) => register(name, fn)),
-  skipIf: (condition: unknown) => (name: string, fn: Body, _timeout?: number) => register(name, fn, Boolean(condition)),
+  skipIf: (condition: unknown) =>
+    Object.assign((name: string, fn: Body, _timeout?: number) => register(name, fn, Boolean(condition)), {
+      each: each((name, fn) => register(name, fn, Boolean(condition))),
+    }),
 });
 export const it = test;
 export const describe = Object.assign(suite, {
