@@ -10,22 +10,46 @@ npx vite build --config scripts/device/vite.config.ts --logLevel warn
 tar -C "$out" -cJf "$out/bundle.tar.xz" bundle
 [ -f "$out/node.xz" ] || xz -T0 -6 -c "$(readlink -f "$(command -v node)")" > "$out/node.xz"
 [ -f "$out/webgpu.tar.xz" ] || tar -C node_modules -cJf "$out/webgpu.tar.xz" webgpu/package.json webgpu/index.js webgpu/dist/linux-x64
-ls "$out"/libvulkan1_*.deb >/dev/null 2>&1 || (cd "$out" && apt-get download -q libvulkan1)
+# The Vulkan loader, and what NVIDIA's driver loads beside it: without any one of these it reports no driver at all.
+for p in libvulkan1 libegl1 libglvnd0 libopengl0 libgl1 libglx0 libx11-6 libx11-xcb1 libxext6 libxcb1 libxau6 libxdmcp6 \
+         libbsd0 libmd0 libdrm2 libgbm1 libwayland-client0; do
+  ls "$out/${p}"_*.deb >/dev/null 2>&1 || (cd "$out" && apt-get download -q "$p")
+done
 if [ -n "${1:-}" ]; then
   split -b 30000000 -d "$1" "$out/model.part"
   for p in "$out"/model.part*; do mkdir -p "$out/part${p##*part}"; mv "$p" "$out/part${p##*part}/"; done
   ls -d "$out"/part* | wc -l > "$out/model.count"
 fi
+cat > "$out/probe.mjs" <<'EOS'
+import { create, globals } from 'webgpu';
+Object.assign(globalThis, globals);
+globalThis.instance = create([]);
+const adapter = await globalThis.instance.requestAdapter();
+if (adapter) console.log(adapter.info.description);
+process.exit(adapter ? 0 : 1);
+EOS
 cat > "$out/unpack.sh" <<'EOS'
-mkdir -p /tmp/lacuna/node_modules
-for f in .device/*.deb; do [ -e "$f" ] && dpkg -x "$f" / && ldconfig; done
-[ -x /tmp/lacuna/node ] || { [ -f .device/node.xz ] && xz -dc .device/node.xz > /tmp/lacuna/node && chmod +x /tmp/lacuna/node; }
-[ -f .device/webgpu.tar.xz ] && tar -C /tmp/lacuna/node_modules -xJf .device/webgpu.tar.xz
-[ -f .device/bundle.tar.xz ] && tar -C /tmp/lacuna -xJf .device/bundle.tar.xz
-cp .device/part*/model.part* .device/model.count /tmp/lacuna/ 2>/dev/null
-if [ -f /tmp/lacuna/model.count ] && [ "$(ls /tmp/lacuna/model.part* 2>/dev/null | wc -l)" = "$(cat /tmp/lacuna/model.count)" ]; then
-  cat /tmp/lacuna/model.part* > /tmp/lacuna/model.gguf
+here=/tmp/lacuna
+mkdir -p $here/node_modules $here/lib
+for f in .device/*.deb; do [ -e "$f" ] && dpkg -x "$f" $here/lib; done
+[ -x $here/node ] || { xz -dc .device/node.xz > $here/node && chmod +x $here/node; }
+[ -f .device/webgpu.tar.xz ] && tar -C $here/node_modules -xJf .device/webgpu.tar.xz
+[ -f .device/bundle.tar.xz ] && tar -C $here -xJf .device/bundle.tar.xz
+cp .device/probe.mjs .device/part*/model.part* .device/model.count $here/ 2>/dev/null
+if [ -f $here/model.count ] && [ "$(ls $here/model.part* 2>/dev/null | wc -l)" = "$(cat $here/model.count)" ]; then
+  cat $here/model.part* > $here/model.gguf
 fi
-export PATH=/tmp/lacuna:$PATH
+export PATH=$here:$PATH
+# Which of the driver's entries answers differs between machines: the first that does is kept.
+libs=$here/lib/usr/lib/x86_64-linux-gnu
+nvidia=/usr/local/nvidia/share/vulkan/icd.d/nvidia_icd.json
+echo '{"file_format_version":"1.0.1","ICD":{"library_path":"libEGL_nvidia.so.0","api_version":"1.4.312"}}' > $here/egl.json
+for icd in "" $nvidia $here/egl.json; do
+  if timeout 40 env LD_LIBRARY_PATH=$libs:${LD_LIBRARY_PATH:-} ${icd:+VK_DRIVER_FILES=$icd} node $here/probe.mjs; then
+    export LD_LIBRARY_PATH=$libs:${LD_LIBRARY_PATH:-}
+    [ -n "$icd" ] && export VK_DRIVER_FILES=$icd
+    break
+  fi
+done
 EOS
 du -sh "$out"/*
