@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # Packs lacuna for a GPU machine on which nothing can be installed and to which little can be carried at a time.
 #   scripts/device/pack.sh [MODEL.gguf]   here: fills .device/ (ignored by git); a model is cut into parts of 30 MB
-#   . .device/unpack.sh                      there: everything that was carried goes to /tmp/lacuna, and PATH finds node
+#   . .device/base/unpack.sh                      there: everything that was carried goes to /tmp/lacuna, and PATH finds node
 set -euo pipefail
 cd "$(dirname "$0")/../.."
-out=.device
+out=.device/base
 mkdir -p "$out"
 npx vite build --config scripts/device/vite.config.ts --logLevel warn
 tar -C "$out" -cJf "$out/bundle.tar.xz" bundle
@@ -17,8 +17,8 @@ for p in libvulkan1 libegl1 libglvnd0 libopengl0 libgl1 libglx0 libx11-6 libx11-
 done
 if [ -n "${1:-}" ]; then
   split -b 30000000 -d "$1" "$out/model.part"
-  for p in "$out"/model.part*; do mkdir -p "$out/part${p##*part}"; mv "$p" "$out/part${p##*part}/"; done
-  ls -d "$out"/part* | wc -l > "$out/model.count"
+  ls "$out"/model.part* | wc -l > "$out/model.count"
+  for p in "$out"/model.part*; do mkdir -p ".device/part${p##*part}"; mv "$p" ".device/part${p##*part}/"; done
 fi
 cat > "$out/probe.mjs" <<'EOS'
 import { create, globals } from 'webgpu';
@@ -31,11 +31,11 @@ EOS
 cat > "$out/unpack.sh" <<'EOS'
 here=/tmp/lacuna
 mkdir -p $here/node_modules $here/lib
-for f in .device/*.deb; do [ -e "$f" ] && dpkg -x "$f" $here/lib; done
-[ -x $here/node ] || { xz -dc .device/node.xz > $here/node && chmod +x $here/node; }
-[ -f .device/webgpu.tar.xz ] && tar -C $here/node_modules -xJf .device/webgpu.tar.xz
-[ -f .device/bundle.tar.xz ] && tar -C $here -xJf .device/bundle.tar.xz
-cp .device/probe.mjs .device/part*/model.part* .device/model.count $here/ 2>/dev/null
+for f in .device/base/*.deb; do [ -e "$f" ] && dpkg -x "$f" $here/lib; done
+[ -x $here/node ] || { xz -dc .device/base/node.xz > $here/node && chmod +x $here/node; }
+[ -f .device/base/webgpu.tar.xz ] && tar -C $here/node_modules -xJf .device/base/webgpu.tar.xz
+[ -f .device/base/bundle.tar.xz ] && tar -C $here -xJf .device/base/bundle.tar.xz
+cp .device/base/probe.mjs .device/base/model.count .device/part*/model.part* $here/ 2>/dev/null
 if [ -f $here/model.count ] && [ "$(ls $here/model.part* 2>/dev/null | wc -l)" = "$(cat $here/model.count)" ]; then
   cat $here/model.part* > $here/model.gguf
 fi

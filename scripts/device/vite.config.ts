@@ -18,7 +18,7 @@ export default defineConfig({
   build: {
     ssr: true,
     target: 'node20',
-    outDir: file('.device/bundle'),
+    outDir: file('.device/base/bundle'),
     emptyOutDir: true,
     minify: true,
     rollupOptions: {
