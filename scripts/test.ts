@@ -85,7 +85,7 @@ suite(
   {
     tool: 'deno',
     args: ['test', '--allow-all', '--no-check', '--quiet', `--junit-path=${junit}`, 'kernels', 'src'],
-    env: { VK_DRIVER_FILES: LAVAPIPE },
+    env: { VK_DRIVER_FILES: LAVAPIPE, LP_NATIVE_VECTOR_WIDTH: '128' },
     report: junit,
     read: junitCounts,
   },
