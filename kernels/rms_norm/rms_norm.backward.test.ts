@@ -1,0 +1,78 @@
+import { expect, test } from 'vitest';
+import { describeGpus } from '../../test/gpus.ts';
+import { EPS, expectClose, fromGpu, normal, poisoned, runOnce, toGpu } from '../../test/numeric.ts';
+import { rmsNormBackward } from './rms_norm.backward.ts';
+import { rmsNormBackwardRef } from './rms_norm.ref.ts';
+
+describeGpus('rms_norm backward', (gpu) => {
+  // [rows, channels, deviation of x, adds, dy f32]: one of each, a prime, SmolLM2's 576, a row longer than a workgroup.
+  test.each([
+    [1, 1, 1, false, true],
+    [131, 97, 100, true, false],
+    [5, 576, 1, true, true],
+    [3, 1031, 1e-2, false, false],
+  ])('[%d, %d], deviation %d, adds %j', async (M, C, deviation, add, wide) => {
+    const g = gpu();
+    const dyType = wide ? 'f32' : g.activation;
+    const [x, weight, dy] = [normal(1, M * C, 'f32', deviation), normal(2, C), normal(3, M * C, dyType)];
+    const reference = rmsNormBackwardRef(x, weight, dy, M, C, 1e-5);
+    // One row more than is counted: it must stay as it was.
+    const heldX = Float64Array.from([...normal(4, M * C), ...new Float64Array(C).fill(7)]);
+    const held = normal(5, C + 4);
+    const given = heldX.map((v, i) => (add || i >= M * C ? v : Number.NaN));
+    const dx = toGpu(g, 'dx', 'f32', [M + 1, C], given);
+    const flat = toGpu(g, 'gradients', 'f32', [C + 4], held);
+    const call = {
+      x: toGpu(g, 'x', 'f32', [M, C], x),
+      weight: toGpu(g, 'weight', 'f32', [C], weight),
+      dy: toGpu(g, 'dy', dyType, [M, C], dy),
+      dx,
+      rows: g.dim('rows', M),
+      eps: 1e-5,
+      add,
+      dweight: { data: flat, offset: 3, add },
+    };
+    const ran = await runOnce(g, (r) => rmsNormBackward(r, call));
+    expect(ran.map((d) => d.label)).toEqual(['rms_norm backward', 'rms_norm weight gradient', 'sum_parts']);
+
+    // scale is off by C / 2 + 4 roundoffs, as in the forward; the mean by C roundoffs of its terms' sizes, and it is
+    // multiplied by scale twice; a dozen products and sums come on top.
+    const u = EPS.f32;
+    const [expected, atol] = [heldX.slice(), new Float64Array(heldX.length)];
+    const [weights, atolW] = [held.slice(), new Float64Array(held.length)];
+    for (let m = 0; m < M; m++) {
+      const at = (c: number) => m * C + c;
+      let [squares, along] = [0, 0];
+      for (let c = 0; c < C; c++) squares += x[at(c)] ** 2 / C;
+      const scale = 1 / Math.sqrt(squares + 1e-5);
+      for (let c = 0; c < C; c++) along += Math.abs(dy[at(c)] * weight[c] * x[at(c)]) / C;
+      for (let c = 0; c < C; c++) {
+        const size = scale * (Math.abs(dy[at(c)] * weight[c]) + Math.abs(x[at(c)]) * along * scale ** 2);
+        expected[at(c)] = reference.dx[at(c)] + (add ? heldX[at(c)] : 0);
+        atol[at(c)] = u * ((3 * C + 24) * size + Math.abs(heldX[at(c)]));
+        atolW[3 + c] += (C / 2 + 8 + M) * u * Math.abs(dy[at(c)] * x[at(c)] * scale);
+      }
+    }
+    for (let c = 0; c < C; c++) {
+      weights[3 + c] = reference.dweight[c] + (add ? held[3 + c] : 0);
+      atolW[3 + c] += 64 * u * Math.abs(held[3 + c]) + 64 * u * atolW[3 + c];
+    }
+    expectClose(await fromGpu(g, dx), expected, 0, atol);
+    expectClose(await fromGpu(g, flat), weights, 0, atolW);
+  });
+
+  test('a frozen weight costs one dispatch', async () => {
+    const g = gpu();
+    const ran = await runOnce(g, (r) =>
+      rmsNormBackward(r, {
+        x: toGpu(g, 'x', 'f32', [2, 8], normal(1, 16)),
+        weight: toGpu(g, 'weight', 'f32', [8], normal(2, 8)),
+        dy: toGpu(g, 'dy', 'f32', [2, 8], normal(3, 16)),
+        dx: poisoned(g, 'dx', 'f32', [2, 8]),
+        rows: g.dim('rows', 0),
+        eps: 1e-5,
+      }),
+    );
+    expect(ran.map((d) => d.label)).toEqual(['rms_norm backward']);
+  });
+});
