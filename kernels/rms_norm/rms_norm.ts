@@ -17,21 +17,36 @@ export interface RmsNorm {
   eps: number;
 }
 
-/** Threads a row: enough to cover it in a few strides, no more than the portable tier's 256. */
-export function plan(_caps: Caps, C: number): { WG: number } {
-  return { WG: C >= 1024 ? 256 : C >= 256 ? 128 : 64 };
+export interface RmsNormPlan {
+  /** Numbers read at a time. */
+  width: 1 | 4;
+  /** Threads a row: about four reads each, and no more than the portable tier's 256. */
+  WG: number;
 }
+
+export function plan(_caps: Caps, C: number): RmsNormPlan {
+  const width = C % 4 ? 1 : 4;
+  const reads = C / width / 4;
+  return { width, WG: reads > 128 ? 256 : reads > 64 ? 128 : reads > 32 ? 64 : 32 };
+}
+
+const SQUARE = {
+  1: 'fn square(v: f32) -> f32 { return v * v; }',
+  4: 'fn square(v: vec4<f32>) -> f32 { return dot(v, v); }',
+};
 
 export function rmsNorm(r: Recorder, a: RmsNorm): void {
   const [, C] = a.x.shape;
-  const { WG } = plan(r.gpu.caps, C);
+  const { width, WG } = plan(r.gpu.caps, C);
   const f16 = a.y.dtype === 'f16';
+  const vector = (type: string) => (width === 4 ? `vec4<${type}>` : type);
   r.dispatch({
     label: 'rms_norm',
     code: specialise(source, {
       enable: f16 ? ['f16'] : [],
-      alias: { Elem: a.y.dtype },
-      constants: { C, EPS: float(a.eps), WG },
+      alias: { X: vector('f32'), Y: vector(a.y.dtype) },
+      include: [SQUARE[width]],
+      constants: { C, VECTORS: C / width, EPS: float(a.eps), WG },
     }),
     bindings: [a.x, a.weight, a.y, a.rows],
     grid: () => fold(a.rows.count),
