@@ -1,0 +1,127 @@
+/** The specification of attention in float64, forward and backward, and how far a f32 evaluation may be off. */
+import type { AttentionShape } from './attention.ts';
+
+/** qkv [T, (H + 2 KV) D], starts [S + 1] -> y [T, H D]. */
+export function attentionRef(qkv: ArrayLike<number>, starts: ArrayLike<number>, s: AttentionShape): Float64Array {
+  const { heads: H, headDim: D } = s;
+  const y = new Float64Array(starts[starts.length - 1] * H * D);
+  forEachQuery(qkv, starts, s, ({ row, head, v, p }) => {
+    const out = (row * H + head) * D;
+    p.forEach((weight, j) => {
+      for (let d = 0; d < D; d++) y[out + d] += weight * qkv[v(j) + d];
+    });
+  });
+  return y;
+}
+
+/** dy [T, H D] -> the gradient of qkv. With dp = dy . v: ds = p (dp - sum p dp), then dq = ds k, dk = ds q, scaled. */
+export function attentionBackwardRef(
+  qkv: ArrayLike<number>,
+  dy: ArrayLike<number>,
+  starts: ArrayLike<number>,
+  s: AttentionShape,
+): Float64Array {
+  const { heads: H, headDim: D } = s;
+  const d = new Float64Array(qkv.length);
+  forEachQuery(qkv, starts, s, ({ row, head, q, k, v, p }) => {
+    const out = (row * H + head) * D;
+    const dp = p.map((_, j) => dot(dy, out, qkv, v(j), D));
+    const mean = p.reduce((sum, weight, j) => sum + weight * dp[j], 0);
+    p.forEach((weight, j) => {
+      const ds = (weight * (dp[j] - mean)) / Math.sqrt(D);
+      for (let c = 0; c < D; c++) {
+        d[v(j) + c] += weight * dy[out + c];
+        d[q + c] += ds * qkv[k(j) + c];
+        d[k(j) + c] += ds * qkv[q + c];
+      }
+    });
+  });
+  return d;
+}
+
+/**
+ * A bound on |y - attentionRef| before y is stored, for a kernel that computes in f32 with `keys` keys a round and
+ * whose weights p are rounded to a share `weightRoundoff` of themselves. With u = 2^-24:
+ *
+ *   a score x is off by (D + 3) u sum |q k| / sqrt(D), and p by that share of itself (and ln 2 / ln 2: base 2 cancels);
+ *   WGSL's exp2 of a number z by (6 + 4 |z|) u, z itself by |z| u; the rescaling of round after round multiplies
+ *   exponentials whose exponents add up to no more than |x - max|, so (7 rounds + 5 |x - max|) u covers them all;
+ *   n products and sums add (n + 4) u of sum p |v|, the sum of p as much of itself, their quotient 5 u.
+ *
+ * y is a quotient of two sums over the same p: its error is at most the numerator's plus |y| times the denominator's.
+ */
+export function attentionBound(
+  qkv: ArrayLike<number>,
+  starts: ArrayLike<number>,
+  s: AttentionShape,
+  keys: number,
+  weightRoundoff = 0,
+): Float64Array {
+  const u = 2 ** -24;
+  const { heads: H, headDim: D } = s;
+  const bound = new Float64Array(starts[starts.length - 1] * H * D);
+  forEachQuery(qkv, starts, s, ({ row, head, q, k, v, p, x }) => {
+    const n = p.length;
+    const max = Math.max(...x);
+    const off = p.map((_, j) => {
+      let size = 0;
+      for (let d = 0; d < D; d++) size += Math.abs(qkv[q + d] * qkv[k(j) + d]);
+      const score = ((D + 3) * u * size) / Math.sqrt(D);
+      const share = score + (6 + 7 * Math.ceil(n / keys) + (5 * (max - x[j])) / Math.LN2) * u + weightRoundoff;
+      return Math.expm1(share);
+    });
+    const denominator = p.reduce((sum, weight, j) => sum + weight * off[j], 0) + (n + 9) * u;
+    for (let d = 0; d < D; d++) {
+      let [y, numerator] = [0, 0];
+      for (let j = 0; j < n; j++) {
+        y += p[j] * qkv[v(j) + d];
+        numerator += p[j] * Math.abs(qkv[v(j) + d]) * (off[j] + (n + 4) * u);
+      }
+      bound[(row * H + head) * D + d] = numerator + Math.abs(y) * denominator;
+    }
+  });
+  return bound;
+}
+
+interface Query {
+  row: number;
+  head: number;
+  /** Offset in qkv of the query, and of the keys and values it sees. */
+  q: number;
+  k: (j: number) => number;
+  v: (j: number) => number;
+  /** Scores and weights, one a key. */
+  x: Float64Array;
+  p: Float64Array;
+}
+
+function forEachQuery(
+  qkv: ArrayLike<number>,
+  starts: ArrayLike<number>,
+  { heads: H, kvHeads: KV, headDim: D }: AttentionShape,
+  visit: (query: Query) => void,
+): void {
+  const width = (H + 2 * KV) * D;
+  for (let s = 0; s + 1 < starts.length; s++)
+    for (let row = starts[s]; row < starts[s + 1]; row++)
+      for (let head = 0; head < H; head++) {
+        const q = row * width + head * D;
+        const group = H + Math.floor((head * KV) / H);
+        const k = (j: number) => (starts[s] + j) * width + group * D;
+        const v = (j: number) => k(j) + KV * D;
+        const x = Float64Array.from(
+          { length: row - starts[s] + 1 },
+          (_, j) => dot(qkv, q, qkv, k(j), D) / Math.sqrt(D),
+        );
+        const max = x.reduce((a, b) => Math.max(a, b));
+        const e = x.map((score) => Math.exp(score - max));
+        const sum = e.reduce((a, b) => a + b);
+        visit({ row, head, q, k, v, x, p: e.map((weight) => weight / sum) });
+      }
+}
+
+function dot(a: ArrayLike<number>, i: number, b: ArrayLike<number>, j: number, n: number): number {
+  let sum = 0;
+  for (let d = 0; d < n; d++) sum += a[i + d] * b[j + d];
+  return sum;
+}

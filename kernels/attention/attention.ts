@@ -1,0 +1,68 @@
+/** Variable-length causal attention with grouped heads. Formula and layouts: attention.wgsl. */
+import { type Caps, PORTABLE_CAPS } from '../../src/gpu/adapter.ts';
+import type { Recorder } from '../../src/gpu/recorder.ts';
+import type { Tensor } from '../../src/gpu/tensor.ts';
+import { float, specialise } from '../../src/gpu/wgsl.ts';
+import source from './attention.wgsl' with { type: 'text' };
+import type { Sequences } from './sequences.ts';
+
+export interface AttentionShape {
+  heads: number;
+  /** Divides heads. */
+  kvHeads: number;
+  /** A multiple of 8, at most 256. */
+  headDim: number;
+}
+
+export interface Attention extends AttentionShape {
+  /** [T, (heads + 2 kvHeads) headDim], f16 or f32: q heads, k heads, v heads */
+  qkv: Tensor;
+  /** [T, heads headDim], of qkv's type */
+  y: Tensor;
+  /** Made with the plan's `rows` as its tileRows. */
+  sequences: Sequences;
+}
+
+export interface AttentionPlan {
+  form: 'plain';
+  /** Queries a workgroup takes: the tileRows of its Sequences. */
+  rows: number;
+  /** Queries a thread has. */
+  each: number;
+  /** Threads that share a query. */
+  parts: number;
+  /** Keys staged at a time. */
+  keys: number;
+}
+
+/** Throws where the shape is none that the kernel computes. */
+export function plan(_caps: Caps, { heads, kvHeads, headDim }: AttentionShape): AttentionPlan {
+  if (headDim % 8 || headDim > 256 || heads % kvHeads)
+    throw new Error(
+      `attention: ${heads} heads on ${kvHeads}, each ${headDim} wide: the width must be a multiple of 8 up to 256, and the heads one of ${kvHeads}`,
+    );
+  const [rows, each] = [32, 2];
+  // At least four vectors of channels a thread where D has them: fewer, and adding up shares costs too much.
+  const parts = [8, 4].find((n) => headDim % (4 * n) === 0 && headDim >= 16 * n) ?? 2;
+  // Within the portable workgroup memory everywhere: more workgroups at a time hide latency better than longer rounds.
+  const keys = Math.floor(PORTABLE_CAPS.maxWorkgroupStorage / 4 / (headDim + parts * rows) / 4) * 4;
+  return { form: 'plain', rows, each, parts, keys: Math.min(32, keys) };
+}
+
+export function attention(r: Recorder, a: Attention): void {
+  const { heads: H, kvHeads: KV, headDim, sequences } = a;
+  const { rows, each, parts, keys } = plan(r.gpu.caps, a);
+  if (sequences.tileRows !== rows)
+    throw new Error(`attention: its plan takes ${rows} queries a tile, the sequences have ${sequences.tileRows}`);
+  const SCALE = float(Math.LOG2E / Math.sqrt(headDim));
+  r.dispatch({
+    label: 'attention',
+    code: specialise(source, {
+      enable: a.qkv.dtype === 'f16' ? ['f16'] : [],
+      alias: { Vec: `vec4<${a.qkv.dtype}>` },
+      constants: { H, KV, D4: headDim / 4, ROWS: rows, EACH: each, PARTS: parts, KEYS: keys, SCALE },
+    }),
+    bindings: [a.qkv, sequences.tiles, a.y, sequences.tileCount],
+    grid: () => [H, sequences.tileCount.count],
+  });
+}
