@@ -1,7 +1,5 @@
 // Weights of four dense rows for linear.lanes.wgsl: no scales, so all of K is one group.
 
-const GROUP = 0x40000000u;
-
 fn scales(n: vec4<u32>, g: u32) -> mat2x4<f32> { return mat2x4<f32>(); }
 
 /// W[n, k .. k + 7], each for four n.

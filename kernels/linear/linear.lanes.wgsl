@@ -29,9 +29,9 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) t
   let m = m0 + l;
   let rows = min(vec4(n0) + vec4(0u, 8u, 16u, 24u), vec4(shape.N - 1u));
   var acc: Rows;
-  for (var g = 0u; g * GROUP < shape.K; g++) {
+  for (var g = 0u; g * shape.GROUP < shape.K; g++) {
     let p = scales(rows, g);
-    for (var k = g * GROUP; k < min((g + 1u) * GROUP, shape.K); k += 8u) {
+    for (var k = g * shape.GROUP; k < min((g + 1u) * shape.GROUP, shape.K); k += 8u) {
       let w = weights(rows, k, p);
       let a = x4(m, k);
       step(&acc, a.x, w[0]);

@@ -11,6 +11,7 @@ import denseF32Vec4 from './dense.f32.vec4.wgsl' with { type: 'text' };
 import lanesDense from './lanes.dense.wgsl' with { type: 'text' };
 import lanesQ4 from './lanes.q4.wgsl' with { type: 'text' };
 import lanesSource from './linear.lanes.wgsl' with { type: 'text' };
+import { type MatrixPlan, planMatrix, recordMatrix } from './linear.matrix.ts';
 import tileSource from './linear.tile.wgsl' with { type: 'text' };
 import { type Linear, type LinearShape, shapeOf } from './linear.types.ts';
 import vectorSource from './linear.vector.wgsl' with { type: 'text' };
@@ -60,7 +61,13 @@ export interface VectorPlan {
   subgroups: number;
 }
 
-export type Plan = TilePlan | LanesPlan | VectorPlan;
+/** Subgroup matrices: linear.matrix.ts. */
+export interface MatrixForm {
+  form: 'matrix';
+  tile: MatrixPlan;
+}
+
+export type Plan = TilePlan | LanesPlan | VectorPlan | MatrixForm;
 
 /** Most rows of x that the vector form takes: beyond, a tile reuses W better than registers hold x. */
 const VECTOR_ROWS = 8;
@@ -69,6 +76,8 @@ const VECTOR_ROWS = 8;
 export function plan(caps: Caps, s: LinearShape): Plan {
   const streams = s.kind === 'q4' ? s.K % 32 === 0 && s.group! % 32 === 0 : s.K % 4 === 0;
   if (s.M <= VECTOR_ROWS && streams) return planVector(caps, s);
+  const tile = planMatrix(caps, s);
+  if (tile) return { form: 'matrix', tile };
   // A subgroup of exactly 8 is lavapipe's AVX register; GPUs that can run 8 can run more.
   if (caps.subgroups?.min === 8 && caps.subgroups.max === 8) return { form: 'lanes', WG: 32 };
   return planTile(s);
@@ -85,19 +94,26 @@ function planTile(s: LinearShape): TilePlan {
   const stage = s.x === 'f16' && s.w !== 'f32' ? 'f16' : 'f32';
   const TN = s.N <= 32 ? 32 : 64;
   const TM = s.M <= 16 ? 16 : s.M <= 32 || TN === 32 ? 32 : 64;
-  const blocks = TM === 64 ? 2 : 1;
+  // Odd widths are rare, and their element by element stores take a software driver long to compile: fewer a thread.
+  const blocks = TM === 64 && storesVec4(s) ? 2 : 1;
   return { form: 'tile', TM, TN, BK: 16, BM: blocks, BN: blocks, WG: (TM / 4 / blocks) * (TN / 4 / blocks), stage };
 }
+
+const storesVec4 = (s: LinearShape): boolean => s.N % 4 === 0 && s.ldy % 4 === 0 && s.column % 4 === 0;
 
 /**
  * Records y (+)= scale · x Wᵀ + bias. `a.x` is in the words' order of columns already, and `a.lora` is not looked at.
  * Any y may be added to. `p`: another plan than the shape's own, which must suit it.
  */
 export function product(r: Recorder, a: Linear, label = 'linear', p: Plan = plan(r.gpu.caps, shapeOf(a))): void {
+  if (p.form === 'matrix') {
+    recordMatrix(r, a, p.tile, label);
+    return;
+  }
   const s = shapeOf(a);
   const { weight, rows } = a;
-  const vec4 = p.form === 'tile' && s.N % 4 === 0 && s.ldy % 4 === 0 && s.column % 4 === 0;
-  const constants: Record<string, Constant> = {};
+  const vec4 = p.form === 'tile' && storesVec4(s);
+  const constants: Record<string, Constant> = { ADD: a.add ?? false };
   const include = [shapeSource, s.K % 4 ? xScalar : xVec4, vec4 ? yVec4 : yScalar];
   const bindings = [a.x, weight.kind === 'q4' ? weight.words : weight.data, a.y, rows];
   // A layout is made of what the text names, so that a bias is bound even where there is none to read.
@@ -105,7 +121,6 @@ export function product(r: Recorder, a: Linear, label = 'linear', p: Plan = plan
   if (weight.kind === 'q4') {
     bindings.push(weight.params);
     Object.assign(constants, {
-      GROUP: weight.group,
       ZERO_POINT: weight.meta === 'zero16',
       WIDE: weight.meta === 'offset32',
     });
@@ -153,16 +168,7 @@ export function product(r: Recorder, a: Linear, label = 'linear', p: Plan = plan
 function shapeUniform(gpu: Gpu, a: Linear, s: LinearShape): Tensor {
   const words = new Uint32Array(12);
   const groups = s.group ? Math.ceil(s.K / s.group) : 0;
-  words.set([
-    s.N,
-    s.K,
-    s.ldy,
-    s.column,
-    Math.ceil(s.K / 8),
-    groups,
-    Number(a.bias !== undefined),
-    Number(a.add ?? false),
-  ]);
+  words.set([s.N, s.K, s.ldy, s.column, Math.ceil(s.K / 8), groups, s.group ?? s.K, Number(a.bias !== undefined)]);
   new Float32Array(words.buffer)[8] = a.scale ?? 1;
   return gpu.uniform('linear shape', words);
 }

@@ -4,7 +4,7 @@
 //   params   u32 [N, GROUPS]           offset16: f16 a, f16 b.   zero16: f16 a, f16 z, and b = -a z, exact in f32
 //            u32 [N, 2 GROUPS]         offset32: f32 a, f32 b
 //
-// Constants: GROUP (a multiple of 8), ZERO_POINT (zero16), WIDE (offset32).
+// Constants: ZERO_POINT (zero16), WIDE (offset32).
 // The form that includes this binds the words, since it knows how wide it reads them.
 
 @group(0) @binding(6) var<storage, read> params: array<u32>;

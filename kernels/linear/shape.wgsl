@@ -8,8 +8,8 @@ struct Shape {
   COLUMN: u32,  // the first one written
   WORDS: u32,   // int4: u32 words of a row of W, ceil(K / 8)
   GROUPS: u32,  // int4: groups of a row, ceil(K / GROUP)
+  GROUP: u32,   // k's that share a scale, a multiple of 8; K where W is dense
   BIAS: u32,    // 1: add bias[n]
-  ADD: u32,     // 1: add to what y holds
   SCALE: f32,
 }
 @group(0) @binding(5) var<uniform> shape: Shape;

@@ -9,7 +9,7 @@ const W_STEP = 8u;
 fn stage_w(to: u32, n: u32, k: u32) {
   let rows = min(vec4(n) + vec4(0u, 1u, 2u, 3u), vec4(shape.N - 1u));
   let word = min(k / 8u, shape.WORDS - 1u);
-  let g = word * 8u / GROUP;
+  let g = word * 8u / shape.GROUP;
   let q = vec4(words[rows.x * shape.WORDS + word], words[rows.y * shape.WORDS + word], words[rows.z * shape.WORDS + word], words[rows.w * shape.WORDS + word]);
   let p = transpose(mat4x2(group_params(rows.x, g), group_params(rows.y, g), group_params(rows.z, g), group_params(rows.w, g)));
   for (var j = 0u; j < 8u; j++) {

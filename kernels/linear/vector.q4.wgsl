@@ -35,8 +35,9 @@ fn chunk(acc: ptr<function, array<f32, MR * NR>>, n0: u32, c: u32) {
       for (var m = 0u; m < MR; m++) { xq[m * NR + r] += dot(low[m], a) + dot(high[m], b); }
     }
   }
+  let g = 32u * c / shape.GROUP;
   for (var r = 0u; r < NR; r++) {
-    let p = group_params(min(n0 + r, shape.N - 1u), 32u * c / GROUP);
+    let p = group_params(min(n0 + r, shape.N - 1u), g);
     for (var m = 0u; m < MR; m++) { (*acc)[m * NR + r] += p.x * xq[m * NR + r] + p.y * dot(xs[m], vec4(1.0)); }
   }
 }
