@@ -1,12 +1,13 @@
 /**
  * The kernels' benchmarks and the forward pass of whole model shapes, for a machine without npm:
- *   node bench.mjs [--forward] [--kernel NAME]
+ *   node bench.mjs [--forward | --kernels] [--kernel NAME]
  * Every call is checked against its float64 reference on poisoned outputs before its time is printed.
  */
 import { type Bench, time } from '../../src/bench.ts';
 import { Gpu } from '../../src/gpu/gpu.ts';
 import { Recorder } from '../../src/gpu/recorder.ts';
 import { forwardBench } from '../../src/infer/forward_bench.ts';
+import { measureCopy } from '../../src/infer/measure.ts';
 
 const modules = import.meta.glob<{ bench: Bench }>('../../kernels/*/*.bench.ts', { eager: true });
 const args = process.argv.slice(2);
@@ -14,6 +15,9 @@ const only = args.includes('--kernel') ? args[args.indexOf('--kernel') + 1] : ''
 
 const gpu = await Gpu.open();
 console.log(`${gpu.description.description || gpu.description.device}, tier ${gpu.caps.tier}`);
+
+const copy = await measureCopy(gpu);
+console.log(`copy ceiling ${JSON.stringify(copy)}`);
 
 if (!args.includes('--forward')) {
   console.log(
@@ -39,5 +43,5 @@ if (!args.includes('--forward')) {
       c.free();
     }
 }
-if (!only) await forwardBench(gpu, console.log);
+if (!only && !args.includes('--kernels')) await forwardBench(gpu, console.log);
 process.exit(0);

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Packs lacuna for a GPU machine on which nothing can be installed and to which little can be carried at a time.
-#   scripts/device/pack.sh [MODEL.gguf]   here: fills .device/ (ignored by git); a model is cut into parts of 30 MB
+#   scripts/device/pack.sh [MODEL.gguf]   here: fills .device/ (ignored by git); a model is cut into parts of 20 MB
 #   . .device/base/unpack.sh                      there: everything that was carried goes to /tmp/lacuna, and PATH finds node
 set -euo pipefail
 cd "$(dirname "$0")/../.."
@@ -16,7 +16,7 @@ for p in libvulkan1 libegl1 libglvnd0 libopengl0 libgl1 libglx0 libx11-6 libx11-
   ls "$out/${p}"_*.deb >/dev/null 2>&1 || (cd "$out" && apt-get download -q "$p")
 done
 if [ -n "${1:-}" ]; then
-  split -b 30000000 -d "$1" "$out/model.part"
+  split -b 20000000 -d "$1" "$out/model.part"
   ls "$out"/model.part* | wc -l > "$out/model.count"
   for p in "$out"/model.part*; do mkdir -p ".device/part${p##*part}"; mv "$p" ".device/part${p##*part}/"; done
 fi
