@@ -52,7 +52,7 @@ export interface LanesPlan {
 /** W streamed once past a few rows of x: decoding. */
 export interface VectorPlan {
   form: 'vector';
-  /** Rows of x that are multiplied together. */
+  /** Rows of x a workgroup takes. */
   MR: number;
   /** Rows of W a workgroup takes. */
   NR: number;
@@ -69,18 +69,18 @@ export interface MatrixForm {
 
 export type Plan = TilePlan | LanesPlan | VectorPlan | MatrixForm;
 
-/** Most rows of x that the vector form takes: beyond, a tile reuses W better than registers hold x. */
-const VECTOR_ROWS = 8;
+/** Fewer rows of x than this fill no tile, so that streaming W several times, from the cache, is faster. */
+const TILE_ROWS = 32;
 
 /** The form and tile for a shape. Pure. */
 export function plan(caps: Caps, s: LinearShape): Plan {
-  const streams = s.kind === 'q4' ? s.K % 32 === 0 && s.group! % 32 === 0 : s.K % 4 === 0;
-  if (s.M <= VECTOR_ROWS && streams) return planVector(caps, s);
-  const tile = planMatrix(caps, s);
-  if (tile) return { form: 'matrix', tile };
-  // A subgroup of exactly 8 is lavapipe's AVX register; GPUs that can run 8 can run more.
+  // A subgroup of exactly 8 is lavapipe's AVX register; GPUs that can run 8 can run more. Padding one row of x to
+  // eight still beats the vector form there.
   if (caps.subgroups?.min === 8 && caps.subgroups.max === 8) return { form: 'lanes', WG: 32 };
-  return planTile(s);
+  const streams = s.kind === 'q4' ? s.K % 32 === 0 && s.group! % 32 === 0 : s.K % 4 === 0;
+  if (s.M < TILE_ROWS && streams) return planVector(caps, s);
+  const tile = planMatrix(caps, s);
+  return tile ? { form: 'matrix', tile } : planTile(s);
 }
 
 function planVector(caps: Caps, s: LinearShape): VectorPlan {
@@ -154,7 +154,8 @@ export function product(r: Recorder, a: Linear, label = 'linear', p: Plan = plan
     }
     include.push(weight.kind === 'q4' ? vectorQ4 : vectorDense, subgroups ? sumsSubgroup : sumsWorkgroup);
     source = vectorSource;
-    grid = () => (rows.count ? fold(Math.ceil(s.N / NR)) : [0]);
+    const [gx, gy] = fold(Math.ceil(s.N / NR));
+    grid = () => [gx, gy, Math.ceil(rows.count / MR)];
   }
   r.dispatch({
     label: `${label} ${s.kind} ${p.form}`,

@@ -1,0 +1,359 @@
+import { describe, expect, test } from 'vitest';
+import { type Caps, PORTABLE_CAPS } from '../../src/gpu/adapter.ts';
+import type { Gpu } from '../../src/gpu/gpu.ts';
+import { Recorder } from '../../src/gpu/recorder.ts';
+import { fromHalf, toHalf } from '../../src/half.ts';
+import { describeGpus } from '../../test/gpus.ts';
+import { EPS, expectClose, fromGpu, normal, poisoned, toGpu, uniform } from '../../test/numeric.ts';
+import {
+  expectedClocks,
+  type MatrixPlan,
+  matrixCode,
+  matrixFits,
+  matrixPlans,
+  planMatrix,
+  recordMatrix,
+  unroll,
+} from './linear.matrix.ts';
+import { dequantizeRef, linearRef } from './linear.ref.ts';
+import { type Linear, type LinearShape, shapeOf } from './linear.types.ts';
+import type { Q4Meta } from './weights.ts';
+
+const H200: Caps = {
+  ...PORTABLE_CAPS,
+  tier: 'matrix',
+  f16: true,
+  matrix: true,
+  subgroups: { min: 32, max: 32 },
+  maxWorkgroupStorage: 49152,
+  maxInvocations: 1024,
+};
+
+const q4 = (M: number, N: number, K: number, more: Partial<LinearShape> = {}): LinearShape => ({
+  M,
+  N,
+  K,
+  kind: 'q4',
+  w: 'u32',
+  group: 32,
+  meta: 'offset16',
+  x: 'f16',
+  y: 'f16',
+  ldy: N,
+  column: 0,
+  ...more,
+});
+
+describe('plan', () => {
+  test.each<[string, Partial<Caps>, LinearShape]>([
+    ['no subgroup matrices', { matrix: false }, q4(4096, 4096, 4096)],
+    ['subgroups of varying size', { subgroups: { min: 16, max: 32 } }, q4(4096, 4096, 4096)],
+    ['x in f32', {}, q4(4096, 4096, 4096, { x: 'f32' })],
+    ['dense f32 weights', {}, q4(4096, 4096, 4096, { kind: 'dense', w: 'f32' })],
+    ['K not a multiple of 32', {}, q4(4096, 4096, 4080)],
+    ['groups that end inside a step', {}, q4(4096, 4096, 4096, { group: 48 })],
+    ['groups of 16', {}, q4(4096, 4096, 4096, { group: 16 })],
+    ['few rows', {}, q4(31, 4096, 4096)],
+    ['few columns', {}, q4(4096, 63, 4096)],
+    ['16 KiB of workgroup memory for wide tiles', { maxWorkgroupStorage: 8192 }, q4(4096, 4096, 4096)],
+  ])('none for %s', (_, caps, s) => {
+    expect(planMatrix({ ...H200, ...caps }, s)).toBe(undefined);
+  });
+
+  test.each([
+    [32, 128, 32],
+    [63, 896, 896],
+    [64, 64, 96],
+    [300, 307, 64],
+    [2304, 1152, 896],
+    [2304, 896, 4864],
+    [4096, 576, 1536],
+    [4096, 4096, 4096],
+  ])('fits [%d, %d, %d] and is the cheapest that does', (M, N, K) => {
+    const s = q4(M, N, K);
+    const p = planMatrix(H200, s)!;
+    expect(matrixFits(H200, s, p)).toBe(true);
+    expect(p.BM <= M && p.BN <= N && K % p.BK === 0).toBe(true);
+    for (const other of matrixPlans().filter((o) => matrixFits(H200, s, o)))
+      expect(expectedClocks(s, other)).toBeGreaterThanOrEqual(expectedClocks(s, p));
+  });
+
+  test('a grid that fills the processors once costs one round', () => {
+    const p = matrixPlans()[0];
+    const once = expectedClocks(q4(p.BM, p.BN * 264, 4096), p);
+    expect(expectedClocks(q4(p.BM, p.BN * 263, 4096), p)).toBe(once);
+    expect(expectedClocks(q4(p.BM, p.BN * 528, 4096), p)).toBe(2 * once);
+  });
+});
+
+test('unroll writes nested loops out, with their counters as constants', () => {
+  const text = unroll(
+    'a; for (var i = 0u; i < A; i++) { // unroll\n for (var j = 0u; j < B; j++) { // unroll\n if (i < j) { f(i, j); } } } for (var k = 0u; k < B; k++) { g(k); }',
+    { A: 2, B: 3 },
+  );
+  expect(text.match(/const i = 0u;/g)!.length).toBe(1);
+  expect(text.match(/const j = 2u;/g)!.length).toBe(2);
+  expect(text.match(/f\(i, j\)/g)!.length).toBe(6);
+  expect(text).toContain('for (var k = 0u; k < B; k++) { g(k); }');
+  expect(() => unroll('for (var i = 0u; i < C; i++) { // unroll\n }', {})).toThrow('C is not a number');
+});
+
+type Stored = 'f16' | `${Q4Meta} ${number}`;
+const STORED: Stored[] = ['f16', 'offset16 32', 'zero16 128', 'offset32 64'];
+
+interface Case {
+  M: number;
+  rows: number;
+  N: number;
+  K: number;
+  w: Stored;
+  y: 'f16' | 'f32';
+  bias?: boolean;
+  add?: boolean;
+  scale?: number;
+  /** Columns of y before and after. */
+  before?: number;
+  after?: number;
+}
+
+/** A call on random tensors, and what it must give with the error each element may have. */
+function make(g: Gpu, c: Case) {
+  const { M, N, K } = c;
+  const x = normal(1, M * K, 'f16');
+  let weight: Linear['weight'];
+  let W: Float64Array;
+  let magnitude: Float64Array;
+  if (c.w === 'f16') {
+    W = normal(2, N * K, 'f16');
+    magnitude = W;
+    weight = { kind: 'dense', N, K, data: toGpu(g, 'W', 'f16', [N, K], W) as never };
+  } else {
+    const [meta, size] = c.w.split(' ') as [Q4Meta, string];
+    const group = Number(size);
+    const next = uniform(3);
+    const words = Uint32Array.from({ length: (N * K) / 8 }, () => next() * 2 ** 32);
+    const groups = N * Math.ceil(K / group);
+    const a = Array.from({ length: groups }, () => (0.05 + next()) * (next() < 0.5 ? -0.2 : 0.2));
+    const b = a.map((s) => (meta === 'zero16' ? Math.floor(next() * 17) : -s * 15 * next()));
+    const wide = new Uint32Array(Float32Array.from(a.flatMap((s, i) => [s, b[i]])).buffer);
+    const params = meta === 'offset32' ? wide : Uint32Array.from(a, (s, i) => toHalf(s) + toHalf(b[i]) * 65536);
+    W = dequantizeRef(words, params, N, K, group, meta);
+    // |a| q + |b| of each weight: the largest number that its making rounds.
+    const parts = a.flatMap((s, i) => [Math.abs(s), meta === 'zero16' ? Math.abs(s * b[i]) : Math.abs(b[i])]);
+    const sizes = new Uint32Array(Float32Array.from(parts).buffer);
+    magnitude = dequantizeRef(words, sizes, N, K, group, 'offset32');
+    weight = {
+      kind: 'q4',
+      N,
+      K,
+      group,
+      meta,
+      words: g.upload('words', 'u32', [N, K / 8], words),
+      params: g.upload('params', 'u32', [params.length], params),
+    };
+  }
+  const ldy = (c.before ?? 0) + N + (c.after ?? 0);
+  const bias = c.bias ? normal(4, N) : undefined;
+  const old = c.add ? normal(5, M * ldy) : undefined;
+  const y = old ? toGpu(g, 'y', 'f32', [M, ldy], old) : poisoned(g, 'y', c.y, [M, ldy]);
+  const call: Linear = {
+    x: toGpu(g, 'x', 'f16', [M, K], x),
+    weight,
+    y,
+    rows: g.dim('rows', c.rows),
+    column: c.before,
+    bias: bias && toGpu(g, 'bias', 'f32', [N], bias),
+    add: c.add,
+    scale: c.scale,
+  };
+  const sums = linearRef(x, W, M, N, K, { bias, scale: c.scale });
+  const sizes = linearRef(x.map(Math.abs), magnitude.map(Math.abs), M, N, K, { scale: c.scale });
+  const expected = new Float64Array(M * ldy);
+  const allowed = new Float64Array(M * ldy);
+  for (let m = 0; m < M; m++)
+    for (let n = 0; n < ldy; n++) {
+      const i = m * ldy + n;
+      const j = m * N + n - (c.before ?? 0);
+      const written = m < c.rows && n >= (c.before ?? 0) && n < (c.before ?? 0) + N;
+      expected[i] = written ? sums[j] + (old?.[i] ?? 0) : (old?.[i] ?? Number.NaN);
+      // A weight rounds twice to f16 at most, a sum of K products and its additions K + 4 times to f32.
+      allowed[i] = written
+        ? sizes[j] * (2 * EPS.f16 + (K + 4) * EPS.f32) + 4 * EPS.f32 * (Math.abs(old?.[i] ?? 0) + 4)
+        : 0;
+    }
+  return { call, expected, allowed };
+}
+
+/** What is written is close, what is not is what it was: poison or the old value, to the bit. */
+async function check(g: Gpu, y: Linear['y'], expected: Float64Array, allowed: Float64Array): Promise<void> {
+  const got = await fromGpu(g, y);
+  const untouched = expected.map((v, i) => (Number.isNaN(v) ? 0 : v * Number(allowed[i] >= 0)));
+  expect(expected.every((v, i) => !Number.isNaN(v) || Number.isNaN(got[i]))).toBe(true);
+  expectClose(
+    got.map((v, i) => (Number.isNaN(expected[i]) ? 0 : v)),
+    untouched,
+    y.dtype === 'f16' ? EPS.f16 : 0,
+    allowed,
+  );
+}
+
+const AWKWARD: Case[] = [
+  {
+    M: 300,
+    rows: 299,
+    N: 307,
+    K: 192,
+    w: 'offset32 64',
+    y: 'f32',
+    add: true,
+    bias: true,
+    scale: 0.5,
+    before: 5,
+    after: 8,
+  },
+  { M: 300, rows: 1, N: 307, K: 32, w: 'f16', y: 'f16' },
+  { M: 257, rows: 130, N: 576, K: 96, w: 'zero16 32', y: 'f16', bias: true, before: 8 },
+  { M: 300, rows: 257, N: 580, K: 320, w: 'offset16 128', y: 'f32', add: true },
+  { M: 260, rows: 260, N: 320, K: 128, w: 'f16', y: 'f32', after: 4 },
+  { M: 33, rows: 33, N: 130, K: 64, w: 'offset16 32', y: 'f16', scale: 2 },
+  { M: 129, rows: 127, N: 193, K: 64, w: 'zero16 64', y: 'f32', bias: true },
+];
+
+// Small tiles and shapes for software drivers, which take seconds to compile what the emulation makes of a kernel.
+const EMULATED: [MatrixPlan, Case][] = [
+  [
+    { ...matrixPlans()[3], WM: 64 },
+    { M: 66, rows: 65, N: 77, K: 96, w: 'offset16 32', y: 'f32', add: true, bias: true, scale: 0.5, before: 3 },
+  ],
+  [
+    { ...matrixPlans()[3], BK: 64, WM: 64, WN: 64, SLICES: 2, DEPTH: 1 },
+    { M: 70, rows: 70, N: 68, K: 128, w: 'zero16 32', y: 'f16' },
+  ],
+  [matrixPlans()[4], { M: 96, rows: 70, N: 144, K: 64, w: 'f16', y: 'f32', add: true }],
+];
+
+describeGpus('linear matrix', (gpu, tier) => {
+  if (tier === 'matrix')
+    test.each(AWKWARD)('[$M, $N, $K] $w -> $y, every plan', async (c) => {
+      const g = gpu();
+      for (const p of matrixPlans()) {
+        const { call, expected, allowed } = make(g, c);
+        if (!matrixFits(g.caps, shapeOf(call), p)) continue;
+        const r = new Recorder(g);
+        recordMatrix(r, call, p);
+        expect(r.dispatches[0].label).toBe(`linear ${call.weight.kind} matrix`);
+        (await r.finish()).replay();
+        await check(g, call.y, expected, allowed);
+      }
+    });
+
+  if (tier === 'subgroup')
+    test.each(EMULATED)('emulated: %o %o', async (p, c) => {
+      const g = gpu();
+      const { call, expected, allowed } = make(g, c);
+      const r = new Recorder(g);
+      recordMatrix(r, call, p);
+      r.dispatches[0].code = emulate(matrixCode(call, shapeOf(call), p, true));
+      (await r.finish()).replay();
+      await check(g, call.y, expected, allowed);
+    });
+});
+
+/**
+ * The kernel with subgroup matrices played by plain WGSL, to check everything but the hardware's multiply where
+ * there is none: an operand is where it lies in the stage, each lane of 32 holds 8 of a result's 256 elements.
+ */
+function emulate(code: string): string {
+  const matrix = (kind: string, type: string) => `subgroup_matrix_${kind}<${type}, 16, 16>`;
+  const replaced = code
+    .replace(
+      'enable chromium_experimental_subgroup_matrix;\ndiagnostic(off, chromium.subgroup_matrix_uniformity);\n',
+      '',
+    )
+    .replaceAll(`subgroupMatrixLoad<${matrix('left', 'f16')}, row_major>(&stage, `, 'Operand(')
+    .replaceAll(`subgroupMatrixLoad<${matrix('right', 'f16')}, col_major>(&stage, `, 'Operand(')
+    .replaceAll(`subgroupMatrixLoad<${matrix('result', 'f32')}, row_major>(&y, `, 'result_from_y(')
+    .replaceAll('subgroupMatrixStore<row_major>(&stage, ', 'result_to_stage(')
+    .replace('subgroupMatrixStore<row_major>(&y, ', 'result_to_y(')
+    .replaceAll('subgroupMatrixMultiplyAccumulate', 'multiply_accumulate')
+    .replaceAll(matrix('left', 'f16'), 'Operand')
+    .replaceAll(matrix('right', 'f16'), 'Operand')
+    .replaceAll(matrix('result', 'f32'), 'Result')
+    .replace(/fn main\([^{]*\{/, '$& emulated_lane = t % 32u;')
+    .replace(/(fn main[\s\S]*)(\n\/\/\/ A sum out of the strip)/, (_, main, rest) => main.replace(/; \w+ < \w+(?=; \w+\+\+\) \{ \/\/ unroll)/g, '$& + wg.z') + rest);
+  const y = `
+fn result_from_y(from_: u32, stride: u32) -> Result {
+  let at = from_ + emulated_lane / 2u * stride + emulated_lane % 2u * 2u;
+  return Result(y[at][0], y[at][1], y[at][2], y[at][3], y[at + 1u][0], y[at + 1u][1], y[at + 1u][2], y[at + 1u][3]);
+}
+fn result_to_y(to: u32, v: Result, stride: u32) {
+  let at = to + emulated_lane / 2u * stride + emulated_lane % 2u * 2u;
+  y[at] = vec4(v[0], v[1], v[2], v[3]);
+  y[at + 1u] = vec4(v[4], v[5], v[6], v[7]);
+}`;
+  return `${replaced}
+struct Operand { at: u32, stride: u32 }
+alias Result = array<f32, 8>;
+var<private> emulated_lane: u32;
+fn operand(o: Operand, row: u32, k: u32) -> f32 {
+  return unpack2x16float(stage[o.at + row * o.stride + k / 8u][k / 2u % 4u])[k % 2u];
+}
+fn multiply_accumulate(a: Operand, b: Operand, c: Result) -> Result {
+  var sum = c;
+  for (var k = 0u; k < 16u + emulated_lane / 32u; k++) {
+    let x = operand(a, emulated_lane / 2u, k);
+    for (var e = 0u; e < 8u + emulated_lane / 32u; e++) { sum[e] += x * operand(b, emulated_lane % 2u * 8u + e, k); }
+  }
+  return sum;
+}
+fn result_to_stage(to: u32, v: Result, stride: u32) {
+  let at = to + emulated_lane / 2u * stride + emulated_lane % 2u * 2u;
+  stage[at] = bitcast<vec4<u32>>(vec4(v[0], v[1], v[2], v[3]));
+  stage[at + 1u] = bitcast<vec4<u32>>(vec4(v[4], v[5], v[6], v[7]));
+}
+${replaced.includes('result_to_y(') ? y : ''}`;
+}
+
+// Dawn's null backend accepts subgroup matrices without a GPU, on 16 KiB of workgroup memory: the stage is cut down,
+// which no rule of WGSL looks at.
+(('Deno' in globalThis ? test.skip : test) as typeof test)('every plan compiles, written out and not', async () => {
+  const { create, globals } = await import('webgpu');
+  Object.assign(globalThis, globals);
+  const instance = create(['backend=null', 'enable-dawn-features=allow_unsafe_apis']);
+  const adapter = (await instance.requestAdapter())!;
+  const device = await adapter.requestDevice({
+    requiredFeatures: ['shader-f16', 'subgroups', 'chromium-experimental-subgroup-matrix'] as never,
+    requiredLimits: { maxComputeInvocationsPerWorkgroup: 256 },
+  });
+  const outputs = [
+    { y: 'f16', N: 576, column: 0 },
+    { y: 'f16', N: 579, column: 0 },
+    { y: 'f32', N: 576, column: 8, add: true },
+    { y: 'f32', N: 576, column: 3, add: true, bias: {}, scale: 0.5 },
+  ];
+  let compiled = 0;
+  for (const p of matrixPlans())
+    for (const w of STORED)
+      for (const o of outputs) {
+        const [meta, group] = w.split(' ') as [Q4Meta, string];
+        const weight = w === 'f16' ? { kind: 'dense' } : { kind: 'q4', meta, group: Number(group) };
+        const s = { M: 300, K: 192, x: 'f16', ldy: 600, ...o } as unknown as LinearShape;
+        for (const loops of [false, true]) {
+          const code = matrixCode({ ...o, weight } as unknown as Linear, s, p, loops);
+          const cut = code.replace(/var<workgroup> stage: .*;/, 'var<workgroup> stage: array<vec4<u32>, 1000>;');
+          expect(cut === code).toBe(false);
+          const module = device.createShaderModule({ code: cut });
+          await device.createComputePipelineAsync({ layout: 'auto', compute: { module, entryPoint: 'main' } });
+          compiled++;
+        }
+      }
+  expect(compiled).toBe(matrixPlans().length * STORED.length * outputs.length * 2);
+  device.destroy();
+  // A collected instance takes the process down.
+  (globalThis as { nullInstance?: unknown }).nullInstance = instance;
+});
+
+test('the reference of the tests reads half bits as the kernel does', () => {
+  expect(fromHalf(0x6400 | 5)).toBe(1024 + 5);
+  expect(fromHalf(0x5400 | (5 << 4))).toBe(64 + 5);
+});

@@ -1,0 +1,199 @@
+/** x · Wᵀ on subgroup matrices: which tile a shape gets, and the text that runs it. Formula and layouts: linear.matrix.wgsl. */
+import type { Caps } from '../../src/gpu/adapter.ts';
+import { fold, type Recorder } from '../../src/gpu/recorder.ts';
+import { float, specialise } from '../../src/gpu/wgsl.ts';
+import denseSource from './linear.matrix.dense.wgsl' with { type: 'text' };
+import direct from './linear.matrix.direct.wgsl' with { type: 'text' };
+import offset16 from './linear.matrix.offset16.wgsl' with { type: 'text' };
+import offset32 from './linear.matrix.offset32.wgsl' with { type: 'text' };
+import q4Source from './linear.matrix.q4.wgsl' with { type: 'text' };
+import staged from './linear.matrix.staged.wgsl' with { type: 'text' };
+import source from './linear.matrix.wgsl' with { type: 'text' };
+import y1 from './linear.matrix.y1.wgsl' with { type: 'text' };
+import y4 from './linear.matrix.y4.wgsl' with { type: 'text' };
+import zero16 from './linear.matrix.zero16.wgsl' with { type: 'text' };
+import { type Linear, type LinearShape, shapeOf } from './linear.types.ts';
+
+/** A workgroup makes BM x BN outputs, BK of K at a time; a subgroup WM x WN of them. */
+export interface MatrixPlan {
+  BM: number;
+  BN: number;
+  BK: 32 | 64;
+  WM: number;
+  WN: number;
+  /** Sets of subgroups that share a tile, each with every other 16 of K. */
+  SLICES: 1 | 2;
+  /** Steps that are read ahead. */
+  DEPTH: 1 | 2;
+}
+
+/** A plan and what it costs a processor in clocks: `ends` a tile, and 32 of K with one workgroup or two of them at work. */
+interface Tile extends MatrixPlan {
+  ends: number;
+  alone: number;
+  pair?: number;
+}
+
+/**
+ * The tiles to choose from. Eight subgroups are all that a processor of an H200 holds under Vulkan, and two workgroups
+ * only where neither takes more than 24 KiB: so four subgroups and at most 23 KiB, or eight and no fellow.
+ */
+const TILES: readonly Tile[] = [
+  { BM: 128, BN: 128, BK: 32, WM: 64, WN: 64, SLICES: 1, DEPTH: 2, ends: 5000, alone: 1280, pair: 1340 },
+  { BM: 128, BN: 96, BK: 32, WM: 64, WN: 48, SLICES: 1, DEPTH: 2, ends: 4500, alone: 1150, pair: 1100 },
+  { BM: 64, BN: 128, BK: 32, WM: 32, WN: 64, SLICES: 1, DEPTH: 2, ends: 4000, alone: 1000, pair: 900 },
+  { BM: 64, BN: 64, BK: 32, WM: 32, WN: 32, SLICES: 1, DEPTH: 2, ends: 3000, alone: 850, pair: 700 },
+  { BM: 32, BN: 128, BK: 32, WM: 32, WN: 32, SLICES: 1, DEPTH: 2, ends: 3000, alone: 850, pair: 700 },
+  { BM: 128, BN: 192, BK: 64, WM: 64, WN: 48, SLICES: 1, DEPTH: 1, ends: 6500, alone: 1300 },
+  { BM: 128, BN: 128, BK: 64, WM: 64, WN: 64, SLICES: 2, DEPTH: 1, ends: 6000, alone: 800 },
+];
+
+/** Streaming processors of the one machine that this tier was measured on, an H200. */
+const PROCESSORS = 132;
+/** Tiles of M that run before the next tile of N. */
+const GROUP_M = 8;
+
+/**
+ * The tile for a shape, or undefined where subgroup matrices do not serve it: no such tier, x or a dense W not f16,
+ * K not a multiple of 32, groups not of 32, fewer than 32 rows or 64 columns. Pure.
+ */
+export function planMatrix(caps: Caps, s: LinearShape): MatrixPlan | undefined {
+  let best: { tile: MatrixPlan; clocks: number } | undefined;
+  for (const tile of TILES) {
+    const clocks = matrixFits(caps, s, tile) ? expectedClocks(s, tile) : Number.POSITIVE_INFINITY;
+    if (clocks < (best?.clocks ?? Number.POSITIVE_INFINITY)) best = { tile: planOf(tile), clocks };
+  }
+  return best?.tile;
+}
+
+const planOf = ({ BM, BN, BK, WM, WN, SLICES, DEPTH }: MatrixPlan): MatrixPlan => ({
+  BM,
+  BN,
+  BK,
+  WM,
+  WN,
+  SLICES,
+  DEPTH,
+});
+
+/** Every plan there is to choose from, for tests and benchmarks. */
+export const matrixPlans = (): MatrixPlan[] => TILES.map(planOf);
+
+/** Whether a plan can run a shape. */
+export function matrixFits(caps: Caps, s: LinearShape, p: MatrixPlan): boolean {
+  if (!caps.matrix || caps.subgroups?.min !== 32 || caps.subgroups.max !== 32) return false;
+  if (s.x !== 'f16' || s.w === 'f32' || s.K % 32 || (s.kind === 'q4' && s.group! % 32)) return false;
+  if (s.M < p.BM || s.N < p.BN || s.K % p.BK) return false;
+  return threads(p) <= caps.maxInvocations && stageBytes(p) <= caps.maxWorkgroupStorage;
+}
+
+/** Clocks until the last workgroup ends, by the costs in TILES. */
+export function expectedClocks(s: LinearShape, p: MatrixPlan): number {
+  const { ends, alone, pair } = TILES.find((t) => Object.entries(p).every(([k, v]) => t[k as keyof Tile] === v))!;
+  const tiles = Math.ceil(s.M / p.BM) * Math.ceil(s.N / p.BN);
+  const resident = PROCESSORS * (pair ? 2 : 1);
+  const rest = tiles % resident;
+  const round = (step: number) => (s.K / 32) * step + ends;
+  return Math.floor(tiles / resident) * round(pair ?? alone) + (rest ? round(rest > PROCESSORS ? pair! : alone) : 0);
+}
+
+const threads = (p: MatrixPlan) => (p.BM / p.WM) * (p.BN / p.WN) * p.SLICES * 32;
+const stageVectors = (p: MatrixPlan) => (p.BM + p.BN) * (p.BK / 8 + 1);
+const stageBytes = (p: MatrixPlan) => 16 * stageVectors(p);
+
+/** The WGSL of a call. `loops`: leave the loops over matrices as they are. */
+export function matrixCode(a: Linear, s: LinearShape, p: MatrixPlan, loops = false): string {
+  const T = threads(p);
+  const q4 = a.weight.kind === 'q4' ? a.weight : undefined;
+  // int4: as many words a thread as leave no thread idle.
+  let W_VECTORS = q4 ? 4 : 1;
+  while (W_VECTORS > 1 && ((p.BN * p.BK) / 8 / W_VECTORS) % T) W_VECTORS /= 2;
+  const W_PARTS = p.BK / 8 / W_VECTORS;
+  const V = s.N % 4 || s.ldy % 4 || s.column % 4 ? 1 : 4;
+  const DIRECT = s.y === 'f32' && V === 4 && !a.bias && (a.scale ?? 1) === 1 && p.SLICES === 1;
+  // The epilogue's strips lie in the stage's memory, and a row of one is at most one value a lane.
+  const strips = (parts: number) => (T / 32) * 16 * (p.WN / parts / 4 + 2);
+  const E_PARTS = [1, 2, 3, 4, 5, 6].find(
+    (parts) =>
+      (p.WN / 16) % parts === 0 && strips(parts) <= stageVectors(p) && p.WN / parts / V <= 32 * p.SLICES,
+  )!;
+  const E_ROWS = 2 ** Math.floor(Math.log2((32 * p.SLICES * V * E_PARTS) / p.WN));
+  const constants = {
+    M: s.M,
+    N: s.N,
+    K: s.K,
+    LDY: s.ldy,
+    COLUMN: s.column,
+    SCALE: float(a.scale ?? 1),
+    ADD: a.add ?? false,
+    BIAS: a.bias !== undefined,
+    GROUP: q4?.group ?? 1,
+    GROUPS: q4 ? Math.ceil(s.K / q4.group) : 0,
+    ...planOf(p),
+    GROUP_M,
+    T,
+    DIRECT,
+    V,
+    W_VECTORS,
+    W_PARTS,
+    X_LOADS: (p.BM * p.BK) / 8 / T,
+    W_LOADS: (p.BN * W_PARTS) / T,
+    FM: p.WM / 16,
+    FN: p.WN / 16,
+    KK: p.BK / 16 / p.SLICES,
+    EW: p.WN / E_PARTS,
+    EN: p.WN / E_PARTS / 16,
+    E_PARTS,
+    E_ROWS,
+    E_STEPS: 16 / E_ROWS,
+  };
+  const text = specialise(source, {
+    enable: ['f16', 'subgroups', 'chromium_experimental_subgroup_matrix'],
+    alias: {
+      Y: s.y,
+      Sum: V === 4 ? 'vec4<f32>' : 'f32',
+      Packed: !q4 || W_VECTORS === 4 ? 'vec4<u32>' : W_VECTORS === 2 ? 'vec2<u32>' : 'array<u32, 1>',
+      Param: q4?.meta === 'offset32' ? 'vec2<f32>' : 'u32',
+    },
+    constants,
+    include: [
+      ...(q4 ? [{ offset16, zero16, offset32 }[q4.meta], q4Source] : [denseSource]),
+      V === 4 ? y4 : y1,
+      DIRECT ? direct : staged,
+    ],
+  });
+  return loops ? text : unroll(text, constants);
+}
+
+/** Writes out the loops marked `unroll`, innermost last; the counter becomes a constant, so that indices are. */
+export function unroll(text: string, counts: Readonly<Record<string, unknown>>): string {
+  const found = /for \(var (\w+) = 0u; \1 < (\w+); \1\+\+\) \{ \/\/ unroll/.exec(text);
+  if (!found) return text;
+  const [head, counter, name] = found;
+  const count = counts[name];
+  if (typeof count !== 'number') throw new Error(`unroll: ${name} is not a number`);
+  const from = found.index + head.length;
+  let end = from;
+  for (let depth = 1; depth > 0; end++) depth += text[end] === '{' ? 1 : text[end] === '}' ? -1 : 0;
+  const body = unroll(text.slice(from, end - 1), counts);
+  const copies = Array.from({ length: count }, (_, i) => `{ const ${counter} = ${i}u;${body}}`);
+  return text.slice(0, found.index) + copies.join('\n') + unroll(text.slice(end), counts);
+}
+
+/**
+ * Records y (+)= scale · x Wᵀ + bias by a plan that fits. `a.x` is in the words' order of columns already, and
+ * `a.lora` is not looked at.
+ */
+export function recordMatrix(r: Recorder, a: Linear, p: MatrixPlan, label = 'linear'): void {
+  const s = shapeOf(a);
+  const { weight, rows } = a;
+  // A layout is made of what the text names, so that a bias is bound even where there is none to read.
+  const bias = a.bias ?? r.scratch('no bias', 'f32', [4]);
+  const q4 = weight.kind === 'q4';
+  r.dispatch({
+    label: `${label} ${s.kind} matrix`,
+    code: matrixCode(a, s, p),
+    bindings: [a.x, q4 ? weight.words : weight.data, a.y, rows, bias, ...(q4 ? [weight.params] : [])],
+    grid: () => fold(Math.ceil(rows.count / p.BM) * Math.ceil(s.N / p.BN)),
+  });
+}
