@@ -14,7 +14,7 @@ const EXPONENT = vec4(0x4b000000u); // of 2^23
 
 fn nibbles(half: u32) -> vec4<f32> { return bitcast<vec4<f32>>((vec4(half) & MASK) | EXPONENT) - vec4(8388608.0); }
 
-fn chunk(acc: ptr<function, array<f32, MR * NR>>, n0: u32, c: u32) {
+fn chunk(acc: ptr<function, array<f32, MR * NR>>, m0: u32, n0: u32, c: u32) {
   var q: array<vec4<u32>, NR>;
   for (var r = 0u; r < NR; r++) { q[r] = words[min(n0 + r, shape.N - 1u) * (shape.K / 32u) + c]; }
   var xq: array<f32, MR * NR>;
@@ -23,8 +23,8 @@ fn chunk(acc: ptr<function, array<f32, MR * NR>>, n0: u32, c: u32) {
     var low: array<vec4<f32>, MR>;
     var high: array<vec4<f32>, MR>;
     for (var m = 0u; m < MR; m++) {
-      let a = x4(m, 32u * c + 8u * i);
-      let b = x4(m, 32u * c + 8u * i + 4u);
+      let a = x4(m0 + m, 32u * c + 8u * i);
+      let b = x4(m0 + m, 32u * c + 8u * i + 4u);
       xs[m] += a + b;
       low[m] = a * PLACE;
       high[m] = b * PLACE;
