@@ -90,7 +90,8 @@ SWIFTSHADER=/usr/lib/chromium/vk_swiftshader_icd.json
 
 probe() { node scripts/probe.mjs 2>/dev/null; }
 probe_driver() { [ -f "$1" ] && VK_DRIVER_FILES=$1 probe; }
-release() { (. /etc/os-release 2>/dev/null && echo "${!1:-}"); }
+# A field of /etc/os-release, or nothing where there is no such file.
+release() { if [ -f /etc/os-release ]; then (. /etc/os-release && echo "${!1:-}"); fi; }
 
 distribution=$(release ID) codename=$(release VERSION_CODENAME)
 as_root='' apt_ready=''
