@@ -10,7 +10,8 @@
 // Where the outputs are too few to fill a GPU (an adapter's rank), N is cut into spans, each of which writes a dX of
 // its own, [spans, PART, K]; sum_parts adds them in order.
 // Constants: TM, TK, STEP (a multiple of 4), BM, BK, WG = (TM / 4 BM)(TK / 4 BK), ROLLED: hide from the compiler how
-// often loops turn, for a software driver's takes seconds to unroll them. Alias: Stage (f16 or f32).
+// often loops turn and store in a single one, for a software driver's takes seconds over what is written out; a GPU
+// needs it so, since registers have no index. Alias: Stage (f16 or f32).
 
 const ROW_M = TM / 4u + 1u;
 const ROW_K = TK / 4u + 1u;
@@ -33,8 +34,7 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) t
   let tk = t % THREADS_K;
   let tm = t / THREADS_K;
   var acc: array<mat4x4<f32>, BM * BK>;
-  let steps = select(STEP, min(STEP, dim.x * STEP), ROLLED);
-  let rows = select(4u, min(4u, dim.x * 4u), ROLLED);
+  let one = select(1u, min(1u, dim.x), ROLLED);
 
   for (var n0 = wg.z * shape.SPAN; n0 < min((wg.z + 1u) * shape.SPAN, shape.N); n0 += STEP) {
     for (var i = t; i < TASKS_Y + TASKS_W; i += WG) {
@@ -43,7 +43,7 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) t
         let m = i / (STEP / 4u);
         let row = m0 + 4u * m;
         var v: mat4x4<f32>;
-        for (var j = 0u; j < rows; j++) { v[j] = dy4(row + j, n0 + n); }
+        for (var j = 0u; j < 4u * one; j++) { v[j] = dy4(row + j, n0 + n); }
         v = transpose(v);
         for (var j = 0u; j < 4u; j++) { ys[(n + j) * ROW_M + m] = vec4<Stage>(v[j]); }
       } else {
@@ -53,7 +53,7 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) t
       }
     }
     workgroupBarrier();
-    for (var n = 0u; n < steps; n++) {
+    for (var n = 0u; n < STEP * one; n++) {
       for (var i = 0u; i < BM; i++) {
         let a = vec4<f32>(ys[n * ROW_M + tm + i * THREADS_M]);
         for (var j = 0u; j < BK; j++) { acc[i * BK + j] += outer(a, vec4<f32>(ws[n * ROW_K + tk + j * THREADS_K])); }
@@ -62,9 +62,19 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) t
     workgroupBarrier();
   }
 
-  for (var e = 0u; e < rows * BM * BK; e++) {
-    let m = m0 + 4u * (tm + e / (4u * BK) * THREADS_M) + e % 4u;
-    let k = k0 + 4u * (tk + e / 4u % BK * THREADS_K);
-    if (m < dim.x) { put4(wg.z * shape.PART + m, m, k, acc[e / 4u][e % 4u]); }
+  if (ROLLED) {
+    for (var e = 0u; e < 4u * one * BM * BK; e++) {
+      let m = m0 + 4u * (tm + e / (4u * BK) * THREADS_M) + e % 4u;
+      let k = k0 + 4u * (tk + e / 4u % BK * THREADS_K);
+      if (m < dim.x) { put4(wg.z * shape.PART + m, m, k, acc[e / 4u][e % 4u]); }
+    }
+    return;
+  }
+  for (var i = 0u; i < BM; i++) {
+    for (var r = 0u; r < 4u; r++) {
+      let m = m0 + 4u * (tm + i * THREADS_M) + r;
+      if (m >= dim.x) { return; }
+      for (var j = 0u; j < BK; j++) { put4(wg.z * shape.PART + m, m, k0 + 4u * (tk + j * THREADS_K), acc[i * BK + j][r]); }
+    }
   }
 }

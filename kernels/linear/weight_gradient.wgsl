@@ -44,7 +44,7 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) t
   let tk = t % THREADS_K;
   let tn = t / THREADS_K;
   var acc: array<mat4x4<f32>, BN * BK>;
-  let steps = select(STEP, min(STEP, dim.x * STEP), ROLLED);
+  let one = select(1u, min(1u, shape.N), ROLLED);
   let span = (dim.x + SPLITS * STEP - 1u) / (SPLITS * STEP) * STEP;
 
   for (var m0 = wg.z * span; m0 < min((wg.z + 1u) * span, dim.x); m0 += STEP) {
@@ -60,7 +60,7 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) t
       }
     }
     workgroupBarrier();
-    for (var m = 0u; m < steps; m++) {
+    for (var m = 0u; m < STEP * one; m++) {
       for (var i = 0u; i < BN; i++) {
         let a = vec4<f32>(ys[m * ROW_N + tn + i * THREADS_N]);
         for (var j = 0u; j < BK; j++) { acc[i * BK + j] += outer(a, vec4<f32>(xs[m * ROW_K + tk + j * THREADS_K])); }
@@ -69,9 +69,19 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) t
     workgroupBarrier();
   }
 
-  for (var e = 0u; e < select(4u, min(4u, shape.N * 4u), ROLLED) * BN * BK; e++) {
-    let n = n0 + 4u * (tn + e / (4u * BK) * THREADS_N) + e % 4u;
-    let k = k0 + 4u * (tk + e / 4u % BK * THREADS_K);
-    if (n < shape.N) { put4(shape.OFFSET + wg.z * shape.PART, n, k, acc[e / 4u][e % 4u]); }
+  if (ROLLED) {
+    for (var e = 0u; e < 4u * one * BN * BK; e++) {
+      let n = n0 + 4u * (tn + e / (4u * BK) * THREADS_N) + e % 4u;
+      let k = k0 + 4u * (tk + e / 4u % BK * THREADS_K);
+      if (n < shape.N) { put4(shape.OFFSET + wg.z * shape.PART, n, k, acc[e / 4u][e % 4u]); }
+    }
+    return;
+  }
+  for (var i = 0u; i < BN; i++) {
+    for (var r = 0u; r < 4u; r++) {
+      let n = n0 + 4u * (tn + i * THREADS_N) + r;
+      if (n >= shape.N) { return; }
+      for (var j = 0u; j < BK; j++) { put4(shape.OFFSET + wg.z * shape.PART, n, k0 + 4u * (tk + j * THREADS_K), acc[i * BK + j][r]); }
+    }
   }
 }
