@@ -280,7 +280,10 @@ function emulate(code: string): string {
     .replaceAll(matrix('right', 'f16'), 'Operand')
     .replaceAll(matrix('result', 'f32'), 'Result')
     .replace(/fn main\([^{]*\{/, '$& emulated_lane = t % 32u;')
-    .replace(/(fn main[\s\S]*)(\n\/\/\/ A sum out of the strip)/, (_, main, rest) => main.replace(/; \w+ < \w+(?=; \w+\+\+\) \{ \/\/ unroll)/g, '$& + wg.z') + rest);
+    .replace(
+      /(fn main[\s\S]*)(\n\/\/\/ A sum out of the strip)/,
+      (_, main, rest) => main.replace(/; \w+ < \w+(?=; \w+\+\+\) \{ \/\/ unroll)/g, '$& + wg.z') + rest,
+    );
   const y = `
 fn result_from_y(from_: u32, stride: u32) -> Result {
   let at = from_ + emulated_lane / 2u * stride + emulated_lane % 2u * 2u;

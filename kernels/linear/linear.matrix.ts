@@ -114,8 +114,7 @@ export function matrixCode(a: Linear, s: LinearShape, p: MatrixPlan, loops = fal
   // The epilogue's strips lie in the stage's memory, and a row of one is at most one value a lane.
   const strips = (parts: number) => (T / 32) * 16 * (p.WN / parts / 4 + 2);
   const E_PARTS = [1, 2, 3, 4, 5, 6].find(
-    (parts) =>
-      (p.WN / 16) % parts === 0 && strips(parts) <= stageVectors(p) && p.WN / parts / V <= 32 * p.SLICES,
+    (parts) => (p.WN / 16) % parts === 0 && strips(parts) <= stageVectors(p) && p.WN / parts / V <= 32 * p.SLICES,
   )!;
   const E_ROWS = 2 ** Math.floor(Math.log2((32 * p.SLICES * V * E_PARTS) / p.WN));
   const constants = {
