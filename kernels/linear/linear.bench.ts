@@ -6,10 +6,12 @@ import { fromHalf, toHalf } from '../../src/half.ts';
 import { EPS, fromGpu, normal, poisoned, toGpu, uniform } from '../../test/numeric.ts';
 import { linear } from './linear.ts';
 
-/** M, N, K, group; 0 for a dense f16 weight. */
-const SHAPES: readonly (readonly [M: number, N: number, K: number, group: number])[] = [
+/** M, N, K, group (0 for a dense f16 weight), and y in f32 where the activation type is not meant. */
+const SHAPES: readonly (readonly [M: number, N: number, K: number, group: number, y?: 'f32'])[] = [
   [4096, 4096, 4096, 32],
   [4096, 4096, 4096, 128],
+  [4096, 4096, 4096, 32, 'f32'],
+  [4096, 4096, 4096, 128, 'f32'],
   [4096, 4096, 4096, 0],
   [1, 8192, 8192, 32],
   [1, 8192, 8192, 128],
@@ -33,7 +35,7 @@ const SOFTWARE: typeof SHAPES = [
 
 export const bench: Bench = (gpu) => (gpu.description.software ? SOFTWARE : SHAPES).map((shape) => one(gpu, ...shape));
 
-function one(gpu: Gpu, M: number, N: number, K: number, group: number): BenchCase {
+function one(gpu: Gpu, M: number, N: number, K: number, group: number, out = gpu.activation): BenchCase {
   const act = gpu.activation;
   const x = normal(1, M * K, act);
   const groups = group ? K / group : 0;
@@ -53,11 +55,11 @@ function one(gpu: Gpu, M: number, N: number, K: number, group: number): BenchCas
   const size = act === 'f16' ? 2 : 4;
   return {
     kernel: `linear ${group ? 'q4' : 'f16'}`,
-    shape: `M=${M} N=${N} K=${K}${group ? ` g=${group}` : ''}`,
-    bytes: size * M * (K + N) + (group ? (N * K) / 2 + 4 * N * groups : 2 * N * K),
+    shape: `M=${M} N=${N} K=${K}${group ? ` g=${group}` : ''} y ${out}`,
+    bytes: size * M * K + (out === 'f16' ? 2 : 4) * M * N + (group ? (N * K) / 2 + 4 * N * groups : 2 * N * K),
     flops: 2 * M * N * K,
     record(r) {
-      const y = poisoned(gpu, 'y', act, [M, N]);
+      const y = poisoned(gpu, 'y', out, [M, N]);
       const xs = toGpu(gpu, 'x', act, [M, K], x);
       made = [y, xs];
       if (group) {
@@ -86,7 +88,7 @@ function one(gpu: Gpu, M: number, N: number, K: number, group: number): BenchCas
           // The weight rounded to the operand's type, the product, and its share of the sum's roundings.
           bound += Math.abs(a) * (Math.abs(w) + (group ? 0.3 : 0)) * (EPS[act] + K * EPS.f32);
         }
-        worst = Math.max(worst, Math.abs(y[m * N + n] - sum) / (bound + EPS[act] * Math.abs(sum)));
+        worst = Math.max(worst, Math.abs(y[m * N + n] - sum) / (bound + EPS[out] * Math.abs(sum)));
       }
       return worst;
     },

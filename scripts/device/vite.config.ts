@@ -26,6 +26,7 @@ export default defineConfig({
         cli: file('src/cli/main.ts'),
         tests: file('scripts/device/tests.ts'),
         bench: file('scripts/device/bench.ts'),
+        embed: file('scripts/device/embed.ts'),
       },
       external: [...builtinModules, /^node:/, 'webgpu'],
       // `expect` reads __dirname when it loads.
