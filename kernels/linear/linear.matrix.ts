@@ -23,11 +23,14 @@ export interface MatrixPlan {
   WN: number;
   /** Sets of subgroups that share a tile, each with every other 16 of K. */
   SLICES: 1 | 2;
-  /** Steps that are read ahead. */
-  DEPTH: 1 | 2;
+  /** The reads for the next step are issued before the barrier, apart from the multiplications: linear.matrix.wgsl. */
+  FENCED: boolean;
 }
 
-/** A plan and what it costs a processor in clocks: `ends` a tile, and 32 of K with one workgroup or two of them at work. */
+/**
+ * A plan and what it costs a processor in clocks: `ends` a tile, and 32 of K with one workgroup at work or, where two
+ * fit, with both.
+ */
 interface Tile extends MatrixPlan {
   ends: number;
   alone: number;
@@ -35,17 +38,18 @@ interface Tile extends MatrixPlan {
 }
 
 /**
- * The tiles to choose from. Eight subgroups are all that a processor of an H200 holds under Vulkan, and two workgroups
- * only where neither takes more than 24 KiB: so four subgroups and at most 23 KiB, or eight and no fellow.
+ * The tiles to choose from. Under Vulkan a processor of an H200 holds eight subgroups: one workgroup of eight, or two
+ * of four, which overlap a little. Costs are fitted to results/h200/gemm-2.txt and linear.txt (the last three, which
+ * serve few rows and odd K, to fewer shapes): they rank the tiles, within a tenth or two.
  */
 const TILES: readonly Tile[] = [
-  { BM: 128, BN: 128, BK: 32, WM: 64, WN: 64, SLICES: 1, DEPTH: 2, ends: 5000, alone: 1280, pair: 1340 },
-  { BM: 128, BN: 96, BK: 32, WM: 64, WN: 48, SLICES: 1, DEPTH: 2, ends: 4500, alone: 1150, pair: 1100 },
-  { BM: 64, BN: 128, BK: 32, WM: 32, WN: 64, SLICES: 1, DEPTH: 2, ends: 4000, alone: 1000, pair: 900 },
-  { BM: 64, BN: 64, BK: 32, WM: 32, WN: 32, SLICES: 1, DEPTH: 2, ends: 3000, alone: 850, pair: 700 },
-  { BM: 32, BN: 128, BK: 32, WM: 32, WN: 32, SLICES: 1, DEPTH: 2, ends: 3000, alone: 850, pair: 700 },
-  { BM: 128, BN: 192, BK: 64, WM: 64, WN: 48, SLICES: 1, DEPTH: 1, ends: 6500, alone: 1300 },
-  { BM: 128, BN: 128, BK: 64, WM: 64, WN: 64, SLICES: 2, DEPTH: 1, ends: 6000, alone: 800 },
+  { BM: 128, BN: 128, BK: 64, WM: 64, WN: 64, SLICES: 1, FENCED: false, ends: 11000, alone: 1258, pair: 1958 },
+  { BM: 128, BN: 192, BK: 64, WM: 64, WN: 48, SLICES: 1, FENCED: false, ends: 9200, alone: 1400 },
+  { BM: 128, BN: 128, BK: 64, WM: 64, WN: 64, SLICES: 2, FENCED: true, ends: 8100, alone: 1124 },
+  { BM: 128, BN: 128, BK: 32, WM: 64, WN: 64, SLICES: 1, FENCED: false, ends: 4000, alone: 1400, pair: 2230 },
+  { BM: 64, BN: 128, BK: 32, WM: 32, WN: 64, SLICES: 1, FENCED: false, ends: 4000, alone: 1000, pair: 1500 },
+  { BM: 64, BN: 64, BK: 32, WM: 32, WN: 32, SLICES: 1, FENCED: false, ends: 2500, alone: 600, pair: 800 },
+  { BM: 32, BN: 128, BK: 32, WM: 32, WN: 32, SLICES: 1, FENCED: false, ends: 3000, alone: 600, pair: 800 },
 ];
 
 /** Streaming processors of the one machine that this tier was measured on, an H200. */
@@ -66,14 +70,14 @@ export function planMatrix(caps: Caps, s: LinearShape): MatrixPlan | undefined {
   return best?.tile;
 }
 
-const planOf = ({ BM, BN, BK, WM, WN, SLICES, DEPTH }: MatrixPlan): MatrixPlan => ({
+const planOf = ({ BM, BN, BK, WM, WN, SLICES, FENCED }: MatrixPlan): MatrixPlan => ({
   BM,
   BN,
   BK,
   WM,
   WN,
   SLICES,
-  DEPTH,
+  FENCED,
 });
 
 /** Every plan there is to choose from, for tests and benchmarks. */
@@ -110,7 +114,9 @@ export function matrixCode(a: Linear, s: LinearShape, p: MatrixPlan, loops = fal
   while (W_VECTORS > 1 && ((p.BN * p.BK) / 8 / W_VECTORS) % T) W_VECTORS /= 2;
   const W_PARTS = p.BK / 8 / W_VECTORS;
   const V = s.N % 4 || s.ldy % 4 || s.column % 4 ? 1 : 4;
-  const DIRECT = s.y === 'f32' && V === 4 && !a.bias && (a.scale ?? 1) === 1 && p.SLICES === 1;
+  const whole = s.y === 'f32' && V === 4 && (a.scale ?? 1) === 1;
+  const PRELOAD = whole && (a.add ?? false);
+  const DIRECT = whole && !a.bias && p.SLICES === 1;
   // The epilogue's strips lie in the stage's memory, and a row of one is at most one value a lane.
   const strips = (parts: number) => (T / 32) * 16 * (p.WN / parts / 4 + 2);
   const E_PARTS = [1, 2, 3, 4, 5, 6].find(
@@ -131,6 +137,7 @@ export function matrixCode(a: Linear, s: LinearShape, p: MatrixPlan, loops = fal
     ...planOf(p),
     GROUP_M,
     T,
+    PRELOAD,
     DIRECT,
     V,
     W_VECTORS,
@@ -158,7 +165,7 @@ export function matrixCode(a: Linear, s: LinearShape, p: MatrixPlan, loops = fal
     include: [
       ...(q4 ? [{ offset16, zero16, offset32 }[q4.meta], q4Source] : [denseSource]),
       V === 4 ? y4 : y1,
-      DIRECT ? direct : staged,
+      whole ? direct : staged,
     ],
   });
   return loops ? text : unroll(text, constants);

@@ -13,8 +13,8 @@
 // load touches at once lie in different banks. With SLICES = 2 two sets of subgroups share a tile, each with every
 // other 16 of K: for grids too small to give a processor more than one tile.
 //
-// Bound by workgroup memory and by instructions issued: a step of 128 x 128 x 32 moves 48 KiB through workgroup
-// memory, 384 of the 429 clocks that its multiplications take. LADDER.md has what was tried.
+// Bound by what does not overlap: while a step is staged nothing is multiplied, since a processor holds eight subgroups
+// and they wait for each other. LADDER.md has what was tried.
 //
 // Loops marked `unroll` are written out by linear.matrix.ts: a run-time index into an array of matrices costs 16 times
 // the time. Constants: M, N, K, LDY, COLUMN, SCALE, ADD, BIAS, the plan (BM .. GROUP_M) and what follows from it.
@@ -57,9 +57,10 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(num_workgroups) groups: v
   let m1 = min(m0, M - BM);
   let n1 = min(n0, N - BN);
   let full = m0 + BM <= rows && n1 == n0;
-  // Always 0, which the compiler cannot know: it would unroll the loop eight times and defer the reads into it.
-  let zero = wg.z;
-  let magic = vec2(0x64006400u, 0x54005400u) + zero;
+  // 0 either way, but the compiler does not know it of wg.z: FENCED keeps it from writing the loop out eight times
+  // and moving the reads in among the multiplications.
+  let zero = select(0u, wg.z, FENCED);
+  let magic = vec2(0x64006400u, 0x54005400u) + wg.z;
 
   let lane = t % 32u;
   let subgroup = t / 32u % SUBGROUPS;
@@ -75,25 +76,23 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(num_workgroups) groups: v
   let w_from = (n1 + pw.x) * (STEPS * W_PARTS) + pw.y;
   let p_from = (n1 + pw.x) * GROUPS;
   let pk = pw.y * (BK / W_PARTS);
-  var xs: array<vec4<u32>, DEPTH * X_LOADS>;
-  var ws: array<Packed, DEPTH * W_LOADS>;
-  var ps: array<Param, DEPTH * W_LOADS>;
-  for (var d = 0u; d < DEPTH; d++) { // unroll
-    let step = min(d, STEPS - 1u);
-    for (var i = 0u; i < X_LOADS; i++) { // unroll
-      xs[d * X_LOADS + i] = x[x_from + step * (BK / 8u) + i * X_STEP * (K / 8u)];
-    }
-    for (var i = 0u; i < W_LOADS; i++) { // unroll
-      ws[d * W_LOADS + i] = w[w_from + step * W_PARTS + i * W_STEP * (STEPS * W_PARTS)];
-      ps[d * W_LOADS + i] = param(p_from + i * W_STEP * GROUPS, step * BK + pk);
-    }
+  var xs: array<vec4<u32>, X_LOADS>;
+  var ws: array<Packed, W_LOADS>;
+  var ps: array<Param, W_LOADS>;
+  for (var i = 0u; i < X_LOADS; i++) { // unroll
+    xs[i] = x[x_from + i * X_STEP * (K / 8u)];
+  }
+  for (var i = 0u; i < W_LOADS; i++) { // unroll
+    ws[i] = w[w_from + i * W_STEP * (STEPS * W_PARTS)];
+    ps[i] = param(p_from + i * W_STEP * GROUPS, pk);
   }
 
   var acc: array<subgroup_matrix_result<f32, 16, 16>, FM * FN>;
   var a: array<subgroup_matrix_left<f16, 16, 16>, FM>;
   let a_from = sm * LINE + slice * 2u;
   let b_from = (BM + sn) * LINE + slice * 2u;
-  if (DIRECT && ADD && full) {
+  // What y holds is where the sums start, if one slice has all of them and nothing is scaled.
+  if (PRELOAD && full && slice == 0u) {
     for (var i = 0u; i < FM; i++) { // unroll
       for (var j = 0u; j < FN; j++) { // unroll
         acc[i * FN + j] = load_y(m0 + sm + i * 16u, n0 + sn + j * 16u);
@@ -101,38 +100,38 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(num_workgroups) groups: v
     }
   }
 
-  for (var base = 0u; base < STEPS + zero; base += DEPTH) {
-    for (var d = 0u; d < DEPTH; d++) { // unroll
-      if (STEPS % DEPTH == 0u || base + d < STEPS + zero) {
-        for (var i = 0u; i < X_LOADS; i++) { // unroll
-          stage[x_to + i * X_STEP * LINE] = xs[d * X_LOADS + i];
-        }
-        for (var i = 0u; i < W_LOADS; i++) { // unroll
-          unpack(w_to + i * W_STEP * LINE, ws[d * W_LOADS + i], ps[d * W_LOADS + i], magic);
-        }
-        let next = min(base + d + DEPTH, STEPS - 1u);
-        for (var i = 0u; i < X_LOADS; i++) { // unroll
-          xs[d * X_LOADS + i] = x[x_from + next * (BK / 8u) + i * X_STEP * (K / 8u)];
-        }
-        for (var i = 0u; i < W_LOADS; i++) { // unroll
-          ws[d * W_LOADS + i] = w[w_from + next * W_PARTS + i * W_STEP * (STEPS * W_PARTS)];
-          ps[d * W_LOADS + i] = param(p_from + i * W_STEP * GROUPS, next * BK + pk);
-        }
-        workgroupBarrier();
-        for (var s = 0u; s < KK; s++) { // unroll
-          for (var i = 0u; i < FM; i++) { // unroll
-            a[i] = subgroupMatrixLoad<subgroup_matrix_left<f16, 16, 16>, row_major>(&stage, a_from + i * 16u * LINE + s * SLICES * 2u, LINE);
-          }
-          for (var j = 0u; j < FN; j++) { // unroll
-            let b = subgroupMatrixLoad<subgroup_matrix_right<f16, 16, 16>, col_major>(&stage, b_from + j * 16u * LINE + s * SLICES * 2u, LINE);
-            for (var i = 0u; i < FM; i++) { // unroll
-              acc[i * FN + j] = subgroupMatrixMultiplyAccumulate(a[i], b, acc[i * FN + j]);
-            }
-          }
-        }
-        workgroupBarrier();
+  for (var step = 0u; step < STEPS + zero; step++) {
+    for (var i = 0u; i < X_LOADS; i++) { // unroll
+      stage[x_to + i * X_STEP * LINE] = xs[i];
+    }
+    for (var i = 0u; i < W_LOADS; i++) { // unroll
+      unpack(w_to + i * W_STEP * LINE, ws[i], ps[i], magic);
+    }
+    if (!FENCED) { workgroupBarrier(); }
+    let next = step + 1u;
+    if (FENCED || next < STEPS) {
+      let from_step = min(next, STEPS - 1u);
+      for (var i = 0u; i < X_LOADS; i++) { // unroll
+        xs[i] = x[x_from + from_step * (BK / 8u) + i * X_STEP * (K / 8u)];
+      }
+      for (var i = 0u; i < W_LOADS; i++) { // unroll
+        ws[i] = w[w_from + from_step * W_PARTS + i * W_STEP * (STEPS * W_PARTS)];
+        ps[i] = param(p_from + i * W_STEP * GROUPS, from_step * BK + pk);
       }
     }
+    if (FENCED) { workgroupBarrier(); }
+    for (var s = 0u; s < KK; s++) { // unroll
+      for (var i = 0u; i < FM; i++) { // unroll
+        a[i] = subgroupMatrixLoad<subgroup_matrix_left<f16, 16, 16>, row_major>(&stage, a_from + i * 16u * LINE + s * SLICES * 2u, LINE);
+      }
+      for (var j = 0u; j < FN; j++) { // unroll
+        let b = subgroupMatrixLoad<subgroup_matrix_right<f16, 16, 16>, col_major>(&stage, b_from + j * 16u * LINE + s * SLICES * 2u, LINE);
+        for (var i = 0u; i < FM; i++) { // unroll
+          acc[i * FN + j] = subgroupMatrixMultiplyAccumulate(a[i], b, acc[i * FN + j]);
+        }
+      }
+    }
+    workgroupBarrier();
   }
 
   if (DIRECT && full) {
@@ -154,24 +153,18 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(num_workgroups) groups: v
     for (var h = 0u; h < E_PARTS; h++) { // unroll
       let m = m1 + sm + i * 16u + em;
       let n = n1 + sn + h * EW + en;
-      var old: array<Sum, E_STEPS>;
-      if (ADD) {
-        for (var e = 0u; e < E_STEPS; e++) { // unroll
-          if (inside && (full || (m + e * E_ROWS >= m0 && m + e * E_ROWS < rows && n >= n0))) { old[e] = before(m + e * E_ROWS, n); }
-        }
-      }
       for (var j = 0u; j < EN; j++) { // unroll
         subgroupMatrixStore<row_major>(&stage, strip + j * 4u, acc[i * FN + h * EN + j], STRIP);
       }
       workgroupBarrier();
       if (full && inside) {
         for (var e = 0u; e < E_STEPS; e++) { // unroll
-          put(m + e * E_ROWS, n, total(at + e * E_ROWS * (STRIP * 4u / V)), old[e]);
+          put(m + e * E_ROWS, n, total(at + e * E_ROWS * (STRIP * 4u / V)), ADD && !PRELOAD);
         }
       } else {
         for (var e = 0u; e < E_STEPS; e++) { // unroll
           if (inside && m + e * E_ROWS >= m0 && m + e * E_ROWS < rows && n >= n0) {
-            put(m + e * E_ROWS, n, total(at + e * E_ROWS * (STRIP * 4u / V)), old[e]);
+            put(m + e * E_ROWS, n, total(at + e * E_ROWS * (STRIP * 4u / V)), ADD);
           }
         }
       }

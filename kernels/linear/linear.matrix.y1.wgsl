@@ -4,10 +4,9 @@
 @group(0) @binding(4) var<storage, read> bias: array<f32>;
 
 fn staged(at: u32) -> f32 { return bitcast<f32>(stage[at / 4u][at % 4u]); }
-fn before(m: u32, n: u32) -> f32 { return f32(y[m * LDY + COLUMN + n]); }
-fn put(m: u32, n: u32, sum: f32, old: f32) {
+fn put(m: u32, n: u32, sum: f32, add: bool) {
   var v = SCALE * sum;
   if (BIAS) { v += bias[n]; }
-  if (ADD) { v += old; }
+  if (add) { v += f32(y[m * LDY + COLUMN + n]); }
   y[m * LDY + COLUMN + n] = Y(v);
 }

@@ -4,10 +4,9 @@
 @group(0) @binding(4) var<storage, read> bias: array<vec4<f32>>;
 
 fn staged(at: u32) -> vec4<f32> { return bitcast<vec4<f32>>(stage[at]); }
-fn before(m: u32, n: u32) -> vec4<f32> { return vec4<f32>(y[(m * LDY + COLUMN + n) / 4u]); }
-fn put(m: u32, n: u32, sum: vec4<f32>, old: vec4<f32>) {
+fn put(m: u32, n: u32, sum: vec4<f32>, add: bool) {
   var v = SCALE * sum;
   if (BIAS) { v += bias[n / 4u]; }
-  if (ADD) { v += old; }
+  if (add) { v += vec4<f32>(y[(m * LDY + COLUMN + n) / 4u]); }
   y[(m * LDY + COLUMN + n) / 4u] = vec4<Y>(v);
 }
