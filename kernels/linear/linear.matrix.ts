@@ -39,7 +39,7 @@ interface Tile extends MatrixPlan {
 
 /**
  * The tiles to choose from. Under Vulkan a processor of an H200 holds eight subgroups: one workgroup of eight, or two
- * of four, which overlap a little. Costs are fitted to results/h200/gemm-2.txt and linear.txt (the last three, which
+ * of four, which overlap a little. Costs are fitted to results/h200/gemm-variants.txt and linear.txt (the last three, which
  * serve few rows and odd K, to fewer shapes): they rank the tiles, within a tenth or two.
  */
 const TILES: readonly Tile[] = [
