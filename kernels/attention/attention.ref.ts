@@ -39,14 +39,27 @@ export function attentionBackwardRef(
   return d;
 }
 
+/** How a kernel computes, as far as its errors depend on it. */
+export interface Arithmetic {
+  /** Keys a round. */
+  keys: number;
+  /** Of a step of a sum, as a share; 2^-24 for f32. */
+  roundoff?: number;
+  /** Of a weight, as a share of itself and, at least, of the largest weight. */
+  weight?: number;
+  weightFloor?: number;
+  /** How far, in powers of two, the largest weight may lie above 1. */
+  headroom?: number;
+}
+
 /**
- * A bound on |y - attentionRef| before y is stored, for a kernel that computes in f32 with `keys` keys a round and
- * whose weights p are rounded to a share `weightRoundoff` of themselves. With u = 2^-24:
+ * A bound on |y - attentionRef| before y is stored. With u the roundoff of sums and w = 2^-24:
  *
- *   a score x is off by (D + 3) u sum |q k| / sqrt(D), and p by that share of itself (and ln 2 / ln 2: base 2 cancels);
- *   WGSL's exp2 of a number z by (6 + 4 |z|) u, z itself by |z| u; the rescaling of round after round multiplies
- *   exponentials whose exponents add up to no more than |x - max|, so (7 rounds + 5 |x - max|) u covers them all;
- *   n products and sums add (n + 4) u of sum p |v|, the sum of p as much of itself, their quotient 5 u.
+ *   a score x is off by (D + 3) u sum |q k| / sqrt(D), and p by that share of itself;
+ *   WGSL's exp2 of a number z by (6 + 4 |z|) w, z itself by |z| w; the rescaling of round after round multiplies
+ *   exponentials whose exponents add up to no more than |x - max|, so (7 rounds + 5 |x - max|) w covers them all,
+ *   and 5 w of each power of two of headroom; then p is rounded;
+ *   n products and sums add (n + 4) u of sum p |v|, the sum of p as much of itself, their quotient 5 w.
  *
  * y is a quotient of two sums over the same p: its error is at most the numerator's plus |y| times the denominator's.
  */
@@ -54,28 +67,27 @@ export function attentionBound(
   qkv: ArrayLike<number>,
   starts: ArrayLike<number>,
   s: AttentionShape,
-  keys: number,
-  weightRoundoff = 0,
+  { keys, roundoff: u = 2 ** -24, weight = 0, weightFloor = 0, headroom = 0 }: Arithmetic,
 ): Float64Array {
-  const u = 2 ** -24;
+  const w = 2 ** -24;
   const { heads: H, headDim: D } = s;
   const bound = new Float64Array(starts[starts.length - 1] * H * D);
   forEachQuery(qkv, starts, s, ({ row, head, q, k, v, p, x }) => {
     const n = p.length;
     const max = Math.max(...x);
-    const off = p.map((_, j) => {
+    const off = p.map((share, j) => {
       let size = 0;
       for (let d = 0; d < D; d++) size += Math.abs(qkv[q + d] * qkv[k(j) + d]);
       const score = ((D + 3) * u * size) / Math.sqrt(D);
-      const share = score + (6 + 7 * Math.ceil(n / keys) + (5 * (max - x[j])) / Math.LN2) * u + weightRoundoff;
-      return Math.expm1(share);
+      const exponent = (max - x[j]) / Math.LN2 + headroom;
+      return share * Math.expm1(score + (6 + 7 * Math.ceil(n / keys) + 5 * exponent) * w + weight) + weightFloor;
     });
-    const denominator = p.reduce((sum, weight, j) => sum + weight * off[j], 0) + (n + 9) * u;
+    const denominator = off.reduce((a, b) => a + b) + (n + 9) * u;
     for (let d = 0; d < D; d++) {
       let [y, numerator] = [0, 0];
       for (let j = 0; j < n; j++) {
         y += p[j] * qkv[v(j) + d];
-        numerator += p[j] * Math.abs(qkv[v(j) + d]) * (off[j] + (n + 4) * u);
+        numerator += Math.abs(qkv[v(j) + d]) * (off[j] + p[j] * (n + 4) * u);
       }
       bound[(row * H + head) * D + d] = numerator + Math.abs(y) * denominator;
     }

@@ -3,6 +3,7 @@ import { type Caps, PORTABLE_CAPS } from '../../src/gpu/adapter.ts';
 import type { Recorder } from '../../src/gpu/recorder.ts';
 import type { Tensor } from '../../src/gpu/tensor.ts';
 import { float, specialise } from '../../src/gpu/wgsl.ts';
+import { MATRIX, matrixCode, matrixFits } from './attention.matrix.ts';
 import source from './attention.wgsl' with { type: 'text' };
 import type { Sequences } from './sequences.ts';
 
@@ -23,7 +24,9 @@ export interface Attention extends AttentionShape {
   sequences: Sequences;
 }
 
-export interface AttentionPlan {
+export type AttentionPlan = PlainPlan | { form: 'matrix'; rows: number; keys: number };
+
+export interface PlainPlan {
   form: 'plain';
   /** Queries a workgroup takes: the tileRows of its Sequences. */
   rows: number;
@@ -36,11 +39,16 @@ export interface AttentionPlan {
 }
 
 /** Throws where the shape is none that the kernel computes. */
-export function plan(_caps: Caps, { heads, kvHeads, headDim }: AttentionShape): AttentionPlan {
+export function plan(caps: Caps, shape: AttentionShape): AttentionPlan {
+  const { heads, kvHeads, headDim } = shape;
   if (headDim % 8 || headDim > 256 || heads % kvHeads)
     throw new Error(
       `attention: ${heads} heads on ${kvHeads}, each ${headDim} wide: the width must be a multiple of 8 up to 256, and the heads one of ${kvHeads}`,
     );
+  return matrixFits(caps, shape) ? { form: 'matrix', rows: MATRIX.ROWS, keys: MATRIX.KEYS } : plainPlan(headDim);
+}
+
+function plainPlan(headDim: number): PlainPlan {
   const [rows, each] = [32, 2];
   // At least four vectors of channels a thread where D has them: fewer, and adding up shares costs too much.
   const parts = [8, 4].find((n) => headDim % (4 * n) === 0 && headDim >= 16 * n) ?? 2;
@@ -50,19 +58,23 @@ export function plan(_caps: Caps, { heads, kvHeads, headDim }: AttentionShape): 
 }
 
 export function attention(r: Recorder, a: Attention): void {
-  const { heads: H, kvHeads: KV, headDim, sequences } = a;
-  const { rows, each, parts, keys } = plan(r.gpu.caps, a);
-  if (sequences.tileRows !== rows)
-    throw new Error(`attention: its plan takes ${rows} queries a tile, the sequences have ${sequences.tileRows}`);
-  const SCALE = float(Math.LOG2E / Math.sqrt(headDim));
+  const { heads: H, sequences } = a;
+  const p = plan(r.gpu.caps, a);
+  if (sequences.tileRows !== p.rows)
+    throw new Error(`attention: its plan takes ${p.rows} queries a tile, the sequences have ${sequences.tileRows}`);
   r.dispatch({
-    label: 'attention',
-    code: specialise(source, {
-      enable: a.qkv.dtype === 'f16' ? ['f16'] : [],
-      alias: { Vec: `vec4<${a.qkv.dtype}>` },
-      constants: { H, KV, D4: headDim / 4, ROWS: rows, EACH: each, PARTS: parts, KEYS: keys, SCALE },
-    }),
+    label: p.form === 'matrix' ? 'attention matrix' : 'attention',
+    code: p.form === 'matrix' ? matrixCode(a) : plainCode(a, p),
     bindings: [a.qkv, sequences.tiles, a.y, sequences.tileCount],
     grid: () => [H, sequences.tileCount.count],
+  });
+}
+
+function plainCode({ heads: H, kvHeads: KV, headDim, qkv }: Attention, p: PlainPlan): string {
+  const SCALE = float(Math.LOG2E / Math.sqrt(headDim));
+  return specialise(source, {
+    enable: qkv.dtype === 'f16' ? ['f16'] : [],
+    alias: { Vec: `vec4<${qkv.dtype}>` },
+    constants: { H, KV, D4: headDim / 4, ROWS: p.rows, EACH: p.each, PARTS: p.parts, KEYS: p.keys, SCALE },
   });
 }

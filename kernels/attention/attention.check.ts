@@ -1,0 +1,100 @@
+/** Runs attention on packed batches and compares: what the tests of its forms share. */
+import { expect } from 'vitest';
+import type { Gpu } from '../../src/gpu/gpu.ts';
+import { Recorder } from '../../src/gpu/recorder.ts';
+import { EPS, expectClose, fromGpu, normal, poisoned, toGpu } from '../../test/numeric.ts';
+import { type Arithmetic, attentionBound, attentionRef } from './attention.ref.ts';
+import { type Attention, type AttentionShape, attention, plan } from './attention.ts';
+import { Sequences } from './sequences.ts';
+
+export interface Batch {
+  lengths: number[];
+  /** qkv [T, (heads + 2 kvHeads) headDim] */
+  values: Float64Array;
+}
+
+/** A form, for a test of one that `plan` does not choose. */
+export interface Form {
+  rows: number;
+  arithmetic: Arithmetic;
+  record(r: Recorder, a: Attention): void;
+}
+
+/**
+ * Tensor cores add with fewer guard bits than IEEE asks for, 2^-22 of the largest term at worst; weights are rounded to
+ * f16, whose smallest number is 2^-24, and the largest weight is 1 or more.
+ */
+export const MATRIX_ARITHMETIC: Arithmetic = {
+  keys: 32,
+  roundoff: 2 ** -22,
+  weight: EPS.f16,
+  weightFloor: 2 ** -25,
+  headroom: 8,
+};
+
+/** Runs batch after batch through one recording, each with its own numbers. */
+export async function check(g: Gpu, shape: AttentionShape, batches: readonly Batch[], form?: Form): Promise<void> {
+  const { heads, kvHeads, headDim } = shape;
+  const width = (heads + 2 * kvHeads) * headDim;
+  const matrix = g.caps.matrix && headDim % 32 === 0 && headDim <= 128;
+  const planned = plan(g.caps, shape);
+  const arithmetic = form?.arithmetic ?? (matrix ? MATRIX_ARITHMETIC : { keys: planned.keys });
+  // Capacity for one token more than there is: its row is never read and never written.
+  const T = Math.max(...batches.map((b) => b.values.length / width)) + 1;
+  const most = Math.max(...batches.map((b) => b.lengths.length));
+  const sequences = new Sequences(g, T, most, form?.rows ?? planned.rows);
+  const qkv = poisoned(g, 'qkv', g.activation, [T, width]);
+  const y = poisoned(g, 'y', g.activation, [T, heads * headDim]);
+  const r = new Recorder(g);
+  (form?.record ?? attention)(r, { qkv, y, sequences, ...shape });
+  if (!form) expect(r.dispatches.map((d) => d.label)).toEqual([matrix ? 'attention matrix' : 'attention']);
+  const recording = await r.finish();
+  for (const { lengths, values } of batches) {
+    const tokens = values.length / width;
+    const input = toGpu(g, 'input', g.activation, [tokens, width], values);
+    const encoder = g.device.createCommandEncoder();
+    encoder.copyBufferToBuffer(input.buffer, 0, qkv.buffer, 0, tokens * width * (g.caps.f16 ? 2 : 4));
+    g.device.queue.submit([encoder.finish()]);
+    sequences.set(lengths.map((n) => new Uint32Array(n)));
+    recording.replay();
+    const starts = startsOf(lengths);
+    const size = tokens * heads * headDim;
+    const atol = attentionBound(values, starts, shape, arithmetic).map((b) => b + (g.caps.f16 ? 2 ** -25 : 0));
+    const result = await fromGpu(g, y);
+    expectClose(result.slice(0, size), attentionRef(values, starts, shape), EPS[g.activation], atol);
+    expect(result.slice((T - 1) * heads * headDim).every(Number.isNaN)).toBe(true);
+    g.free(input);
+  }
+  recording.free();
+  sequences.free();
+  g.free(qkv, y);
+}
+
+/** Random values of unit deviation, with q and k scaled by `deviation` each: scores have its square as theirs. */
+export function random(g: Gpu, seed: number, s: AttentionShape, lengths: number[], deviation = 1): Batch {
+  const width = (s.heads + 2 * s.kvHeads) * s.headDim;
+  const T = lengths.reduce((a, b) => a + b);
+  const qk = normal(seed, T * width, g.activation, deviation);
+  const v = normal(seed + 1, T * width, g.activation);
+  return { lengths, values: qk.map((x, i) => (i % width < (s.heads + s.kvHeads) * s.headDim ? x : v[i])) };
+}
+
+/** Random values, but key j's score is slope * j + offset for every query, to a sixteenth. */
+export function line(g: Gpu, s: AttentionShape, length: number, slope: number, offset: number): Batch {
+  const batch = random(g, 21, s, [length]);
+  const { heads, kvHeads, headDim } = s;
+  const width = (heads + 2 * kvHeads) * headDim;
+  const v = (heads + kvHeads) * headDim;
+  for (let t = 0; t < length; t++) {
+    batch.values.fill(Math.sqrt(headDim), t * width, t * width + heads * headDim);
+    const score = Math.round(slope * t + offset);
+    batch.values.fill(score / headDim, t * width + heads * headDim, t * width + v);
+  }
+  return batch;
+}
+
+export function startsOf(lengths: readonly number[]): number[] {
+  const starts = [0];
+  for (const length of lengths) starts.push(starts[starts.length - 1] + length);
+  return starts;
+}

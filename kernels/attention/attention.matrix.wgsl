@@ -1,0 +1,198 @@
+// attention.wgsl's formula on subgroup matrices (tensor cores): f16 x f16 -> f32, 16 x 16 x 16, sums in f32.
+//
+//   qkv    f16 [T, (H + 2 KV) D]   read 8 at a time
+//   tiles  u32 [n, 4]              queries of one sequence: (first row, one past the last, sequence's first row, sequence)
+//   y      f16 [T, H D]
+//   dim.x  n
+//
+// A workgroup of four subgroups takes one head and the queries of one tile, at most ROWS = 64; KEYS = 32 at a time. A
+// subgroup multiplies 32 queries by 16 keys, and 32 rows of weights by D / 2 channels of V, so that each matrix it
+// loads is used twice; q and o stay in its registers. The next K and V are read from memory while this round's are
+// used, and share one place in workgroup memory, since V is wanted only when K is done with.
+//
+// A matrix has no element access: scores go through workgroup memory as f32, two threads a query mask them and make
+// them weights in f16. Nor can o's rows be rescaled in registers, so a query's reference score `top` follows its
+// largest score only when that has grown by more than HEADROOM (weights then reach 2^HEADROOM, far within f16), and
+// the whole workgroup takes o through workgroup memory where any query needs it: after the first rounds it is rare.
+// (The lazy rescaling of FlashAttention-4.) The sum is over the rounded weights, so that rounding them cancels in part.
+//
+// Rows in workgroup memory are padded to an odd number of vectors, so that the eight rows that a matrix load or a SIMD
+// group touches at once lie in different banks. 24 KiB at most: an H200 then runs two workgroups a processor.
+// Loops marked `unroll` are written out: a run-time index into an array of matrices is slow.
+// Constants: H, KV, D, SCALE (log2(e) / sqrt(D), f32), ROWS, KEYS, and how much of what a thread or a subgroup has:
+// Q_LOADS, LOADS (vectors of Q, and of K or V), QUADS (of four scores); FM (matrices of 16 queries), KD (of 16
+// channels of q), FD (of o), KK (of 16 keys).
+
+@group(0) @binding(0) var<storage, read> qkv: array<vec4<u32>>;
+@group(0) @binding(1) var<storage, read> tiles: array<vec4<u32>>;
+@group(0) @binding(2) var<storage, read_write> y: array<vec4<u32>>;
+@group(0) @binding(3) var<uniform> dim: vec4<u32>;
+
+const T = 128u;
+const D8 = D / 8u;
+const WIDTH = (H + 2u * KV) * D8;
+const LINE = D8 + 1u;          // vectors in a row of q, k or v,
+const S_LINE = KEYS / 4u + 1u; // of scores,
+const P_LINE = KEYS / 8u + 1u; // of weights
+const S_AT = KEYS * LINE;
+const P_AT = S_AT + ROWS * S_LINE;
+const LOWEST = -1e30;
+const HEADROOM = 8.0;
+
+var<workgroup> memory: array<vec4<u32>, P_AT + ROWS * P_LINE>;
+// What a query's o is to be multiplied by.
+var<workgroup> keep: array<f32, ROWS>;
+// The last round in which a query's `top` has grown.
+var<workgroup> grown: u32;
+
+@compute @workgroup_size(T)
+fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) t: u32) {
+  let head = wg.x;
+  let tile = tiles[dim.x - 1u - wg.y];
+  let keys = tile.y - tile.z;
+  let k_from = tile.z * WIDTH + (H + head * KV / H) * D8;
+  let v_from = k_from + KV * D8;
+  let sm = t / 64u * 32u;
+  let sn = t / 32u % 2u;
+
+  // A short tile's idle rows repeat its last query and are dropped at the end.
+  for (var i = 0u; i < Q_LOADS; i++) {
+    let row = (t + i * T) / D8;
+    let c = (t + i * T) % D8;
+    memory[row * LINE + c] = qkv[min(tile.x + row, tile.y - 1u) * WIDTH + head * D8 + c];
+  }
+  if (t == 0u) { grown = 0u; }
+  var k: array<vec4<u32>, LOADS>;
+  var v: array<vec4<u32>, LOADS>;
+  for (var i = 0u; i < LOADS; i++) { // unroll
+    let at = min((t + i * T) / D8, keys - 1u) * WIDTH + (t + i * T) % D8;
+    k[i] = qkv[k_from + at];
+    v[i] = qkv[v_from + at];
+  }
+  workgroupBarrier();
+  var q: array<subgroup_matrix_left<f16, 16, 16>, FM * KD>;
+  for (var i = 0u; i < FM; i++) { // unroll
+    for (var d = 0u; d < KD; d++) { // unroll
+      q[i * KD + d] = subgroupMatrixLoad<subgroup_matrix_left<f16, 16, 16>, row_major>(&memory, (sm + i * 16u) * LINE + d * 2u, LINE);
+    }
+  }
+  workgroupBarrier();
+
+  // The query whose weights this thread makes, and its half of the keys; subgroup's lane ^ 16 has the other.
+  let row = t / 32u * 16u + t % 16u;
+  let half = t / 16u % 2u;
+  var top = LOWEST;
+  var sum = 0.0;
+  var o: array<subgroup_matrix_result<f32, 16, 16>, FM * FD>;
+
+  for (var base = 0u; base < keys; base += KEYS) {
+    for (var i = 0u; i < LOADS; i++) { // unroll
+      memory[(t + i * T) / D8 * LINE + (t + i * T) % D8] = k[i];
+    }
+    workgroupBarrier();
+    for (var i = 0u; i < LOADS; i++) { // unroll
+      k[i] = qkv[k_from + min(base + KEYS + (t + i * T) / D8, keys - 1u) * WIDTH + (t + i * T) % D8];
+    }
+
+    var s: array<subgroup_matrix_result<f32, 16, 16>, FM>;
+    for (var i = 0u; i < FM; i++) { // unroll
+      s[i] = subgroup_matrix_result<f32, 16, 16>();
+    }
+    for (var d = 0u; d < KD; d++) { // unroll
+      let b = subgroupMatrixLoad<subgroup_matrix_right<f16, 16, 16>, col_major>(&memory, sn * 16u * LINE + d * 2u, LINE);
+      for (var i = 0u; i < FM; i++) { // unroll
+        s[i] = subgroupMatrixMultiplyAccumulate(q[i * KD + d], b, s[i]);
+      }
+    }
+    for (var i = 0u; i < FM; i++) { // unroll
+      subgroupMatrixStore<row_major>(&memory, S_AT + (sm + i * 16u) * S_LINE + sn * 4u, s[i], S_LINE);
+    }
+    workgroupBarrier();
+
+    for (var i = 0u; i < LOADS; i++) { // unroll
+      memory[(t + i * T) / D8 * LINE + (t + i * T) % D8] = v[i];
+    }
+    for (var i = 0u; i < LOADS; i++) { // unroll
+      v[i] = qkv[v_from + min(base + KEYS + (t + i * T) / D8, keys - 1u) * WIDTH + (t + i * T) % D8];
+    }
+    var x: array<vec4<f32>, QUADS>;
+    var high = LOWEST;
+    for (var i = 0u; i < QUADS; i++) { // unroll
+      let key = base + half * 16u + i * 4u + vec4(0u, 1u, 2u, 3u);
+      let score = bitcast<vec4<f32>>(memory[S_AT + row * S_LINE + half * 4u + i]) * SCALE;
+      x[i] = select(vec4(LOWEST), score, key <= vec4(tile.x - tile.z + row));
+      high = max(high, max(max(x[i].x, x[i].y), max(x[i].z, x[i].w)));
+    }
+    high = max(high, subgroupShuffleXor(high, 16u));
+    if (high > top + HEADROOM) {
+      let factor = exp2(top - high);
+      top = high;
+      sum *= factor;
+      keep[row] = factor;
+      if (base > 0u) { grown = base; }
+    } else {
+      keep[row] = 1.0;
+    }
+    for (var i = 0u; i < KK; i++) { // unroll
+      let low = vec4<f16>(exp2(x[2u * i] - top));
+      let next = vec4<f16>(exp2(x[2u * i + 1u] - top));
+      sum += dot(vec4<f32>(low) + vec4<f32>(next), vec4(1.0));
+      memory[P_AT + row * P_LINE + half * 2u + i] = vec4(bitcast<vec2<u32>>(low), bitcast<vec2<u32>>(next));
+    }
+
+    // Also the barrier between weights and V written and read. In round 0 there is no o to rescale.
+    let rescale = workgroupUniformLoad(&grown);
+    if (base > 0u && rescale == base) {
+      for (var j = 0u; j < FD; j++) { // unroll
+        for (var i = 0u; i < FM; i++) { // unroll
+          subgroupMatrixStore<row_major>(&memory, S_AT + (sm + i * 16u) * S_LINE + sn * 4u, o[i * FD + j], S_LINE);
+        }
+        workgroupBarrier();
+        for (var i = t; i < ROWS * KEYS / 4u; i += T) {
+          let at = S_AT + i / 8u * S_LINE + i % 8u;
+          memory[at] = bitcast<vec4<u32>>(bitcast<vec4<f32>>(memory[at]) * keep[i / 8u]);
+        }
+        workgroupBarrier();
+        for (var i = 0u; i < FM; i++) { // unroll
+          o[i * FD + j] = subgroupMatrixLoad<subgroup_matrix_result<f32, 16, 16>, row_major>(&memory, S_AT + (sm + i * 16u) * S_LINE + sn * 4u, S_LINE);
+        }
+        workgroupBarrier();
+      }
+    }
+
+    for (var n = 0u; n < KK; n++) { // unroll
+      var p: array<subgroup_matrix_left<f16, 16, 16>, FM>;
+      for (var i = 0u; i < FM; i++) { // unroll
+        p[i] = subgroupMatrixLoad<subgroup_matrix_left<f16, 16, 16>, row_major>(&memory, P_AT + (sm + i * 16u) * P_LINE + n * 2u, P_LINE);
+      }
+      for (var j = 0u; j < FD; j++) { // unroll
+        let b = subgroupMatrixLoad<subgroup_matrix_right<f16, 16, 16>, row_major>(&memory, n * 16u * LINE + sn * (D8 / 2u) + j * 2u, LINE);
+        for (var i = 0u; i < FM; i++) { // unroll
+          o[i * FD + j] = subgroupMatrixMultiplyAccumulate(p[i], b, o[i * FD + j]);
+        }
+      }
+    }
+    workgroupBarrier();
+  }
+
+  sum += subgroupShuffleXor(sum, 16u);
+  keep[row] = 1.0 / sum;
+  for (var j = 0u; j < FD; j++) { // unroll
+    for (var i = 0u; i < FM; i++) { // unroll
+      subgroupMatrixStore<row_major>(&memory, S_AT + (sm + i * 16u) * S_LINE + sn * 4u, o[i * FD + j], S_LINE);
+    }
+    workgroupBarrier();
+    // 8 channels of one query: matrix j of the first half of the channels, then of the second.
+    for (var i = t; i < ROWS * 4u; i += T) {
+      let m = i / 4u;
+      if (tile.x + m < tile.y) {
+        let at = S_AT + m * S_LINE + i % 4u * 2u;
+        let low = vec4<f16>(bitcast<vec4<f32>>(memory[at]) * keep[m]);
+        let next = vec4<f16>(bitcast<vec4<f32>>(memory[at + 1u]) * keep[m]);
+        let c = i % 4u / 2u * (D8 / 2u) + j * 2u + i % 2u;
+        y[((tile.x + m) * H + head) * D8 + c] = vec4(bitcast<vec2<u32>>(low), bitcast<vec2<u32>>(next));
+      }
+    }
+    workgroupBarrier();
+  }
+}
