@@ -45,8 +45,7 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) t
       step(&acc, b.w, w[7]);
     }
   }
-  for (var i = 0u; i < 8u; i++) {
-    if (m0 + i >= dim.x) { break; }
+  for (var i = 0u; i < min(8u, dim.x - m0); i++) {
     put(m0 + i, n0, acc[i].x);
     put(m0 + i, n0 + 8u, acc[i].y);
     put(m0 + i, n0 + 16u, acc[i].z);

@@ -94,12 +94,9 @@ function planTile(s: LinearShape): TilePlan {
   const stage = s.x === 'f16' && s.w !== 'f32' ? 'f16' : 'f32';
   const TN = s.N <= 32 ? 32 : 64;
   const TM = s.M <= 16 ? 16 : s.M <= 32 || TN === 32 ? 32 : 64;
-  // Odd widths are rare, and their element by element stores take a software driver long to compile: fewer a thread.
-  const blocks = TM === 64 && storesVec4(s) ? 2 : 1;
+  const blocks = TM === 64 ? 2 : 1;
   return { form: 'tile', TM, TN, BK: 16, BM: blocks, BN: blocks, WG: (TM / 4 / blocks) * (TN / 4 / blocks), stage };
 }
-
-const storesVec4 = (s: LinearShape): boolean => s.N % 4 === 0 && s.ldy % 4 === 0 && s.column % 4 === 0;
 
 /**
  * Records y (+)= scale · x Wᵀ + bias. `a.x` is in the words' order of columns already, and `a.lora` is not looked at.
@@ -112,8 +109,8 @@ export function product(r: Recorder, a: Linear, label = 'linear', p: Plan = plan
   }
   const s = shapeOf(a);
   const { weight, rows } = a;
-  const vec4 = p.form === 'tile' && storesVec4(s);
-  const constants: Record<string, Constant> = { ADD: a.add ?? false };
+  const vec4 = p.form === 'tile' && s.N % 4 === 0 && s.ldy % 4 === 0 && s.column % 4 === 0;
+  const constants: Record<string, Constant> = { ADD: a.add ?? false, ROLLED: r.gpu.description.software };
   const include = [shapeSource, s.K % 4 ? xScalar : xVec4, vec4 ? yVec4 : yScalar];
   const bindings = [a.x, weight.kind === 'q4' ? weight.words : weight.data, a.y, rows];
   // A layout is made of what the text names, so that a bias is bound even where there is none to read.

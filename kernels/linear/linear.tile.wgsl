@@ -6,7 +6,8 @@
 // (four consecutive rows in a vec4), so that a thread's 4 x 4 outer product reads two vec4s and int4 is unpacked once
 // a tile instead of once an output. A thread owns BM x BN such blocks, interleaved with its neighbours' so that
 // one subgroup's reads are consecutive. One vec4 of padding a row spreads the staging stores over the banks.
-// Constants: TM, TN, BK (multiples of 8), BM, BN, WG = (TM / 4 BM)(TN / 4 BN). Alias: Stage (f16 or f32).
+// Constants: TM, TN, BK (multiples of 8), BM, BN, WG = (TM / 4 BM)(TN / 4 BN), ROLLED: hide from the compiler how often
+// the long loops turn, for a software driver's takes seconds over what it writes out. Alias: Stage (f16 or f32).
 
 const ROW_X = TM / 4u + 1u;
 const ROW_W = TN / 4u + 1u;
@@ -27,6 +28,7 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) t
   let tn = t % THREADS_N;
   let tm = t / THREADS_N;
   var acc: array<mat4x4<f32>, BM * BN>;
+  let once = select(1u, min(1u, dim.x), ROLLED);
 
   for (var k0 = 0u; k0 < shape.K; k0 += BK) {
     for (var i = t; i < TASKS_X + TASKS_W; i += WG) {
@@ -43,7 +45,7 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) t
       }
     }
     workgroupBarrier();
-    for (var k = 0u; k < BK; k++) {
+    for (var k = 0u; k < BK * once; k++) {
       for (var i = 0u; i < BM; i++) {
         let a = vec4<f32>(xs[k * ROW_X + tm + i * THREADS_M]);
         for (var j = 0u; j < BN; j++) { acc[i * BN + j] += outer(a, vec4<f32>(ws[k * ROW_W + tn + j * THREADS_N])); }
@@ -52,11 +54,11 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) t
     workgroupBarrier();
   }
 
-  for (var i = 0u; i < BM; i++) {
-    for (var r = 0u; r < 4u; r++) {
+  for (var i = 0u; i < BM * once; i++) {
+    for (var r = 0u; r < 4u * once; r++) {
       let m = m0 + 4u * (tm + i * THREADS_M) + r;
       if (m >= dim.x) { break; }
-      for (var j = 0u; j < BN; j++) { put4(m, n0 + 4u * (tn + j * THREADS_N), acc[i * BN + j][r]); }
+      for (var j = 0u; j < BN * once; j++) { put4(m, n0 + 4u * (tn + j * THREADS_N), acc[i * BN + j][r]); }
     }
   }
 }
