@@ -1,16 +1,25 @@
 /** The specification of attention in float64, forward and backward, and how far a f32 evaluation may be off. */
 import type { AttentionShape } from './attention.ts';
 
+/** Which rows and heads are wanted, for a sample of a result too large to compute here; the others stay 0. */
+export type Wanted = (row: number, head: number) => boolean;
+
 /** qkv [T, (H + 2 KV) D], starts [S + 1] -> y [T, H D]. */
-export function attentionRef(qkv: ArrayLike<number>, starts: ArrayLike<number>, s: AttentionShape): Float64Array {
+export function attentionRef(
+  qkv: ArrayLike<number>,
+  starts: ArrayLike<number>,
+  s: AttentionShape,
+  wanted?: Wanted,
+): Float64Array {
   const { heads: H, headDim: D } = s;
   const y = new Float64Array(starts[starts.length - 1] * H * D);
-  forEachQuery(qkv, starts, s, ({ row, head, v, p }) => {
+  const add = ({ row, head, v, p }: Query) => {
     const out = (row * H + head) * D;
     p.forEach((weight, j) => {
       for (let d = 0; d < D; d++) y[out + d] += weight * qkv[v(j) + d];
     });
-  });
+  };
+  forEachQuery(qkv, starts, s, add, wanted);
   return y;
 }
 
@@ -68,11 +77,12 @@ export function attentionBound(
   starts: ArrayLike<number>,
   s: AttentionShape,
   { keys, roundoff: u = 2 ** -24, weight = 0, weightFloor = 0, headroom = 0 }: Arithmetic,
+  wanted?: Wanted,
 ): Float64Array {
   const w = 2 ** -24;
   const { heads: H, headDim: D } = s;
   const bound = new Float64Array(starts[starts.length - 1] * H * D);
-  forEachQuery(qkv, starts, s, ({ row, head, q, k, v, p, x }) => {
+  const add = ({ row, head, q, k, v, p, x }: Query) => {
     const n = p.length;
     const max = Math.max(...x);
     const off = p.map((share, j) => {
@@ -91,7 +101,8 @@ export function attentionBound(
       }
       bound[(row * H + head) * D + d] = numerator + Math.abs(y) * denominator;
     }
-  });
+  };
+  forEachQuery(qkv, starts, s, add, wanted);
   return bound;
 }
 
@@ -112,11 +123,13 @@ function forEachQuery(
   starts: ArrayLike<number>,
   { heads: H, kvHeads: KV, headDim: D }: AttentionShape,
   visit: (query: Query) => void,
+  wanted: Wanted = () => true,
 ): void {
   const width = (H + 2 * KV) * D;
   for (let s = 0; s + 1 < starts.length; s++)
     for (let row = starts[s]; row < starts[s + 1]; row++)
       for (let head = 0; head < H; head++) {
+        if (!wanted(row, head)) continue;
         const q = row * width + head * D;
         const group = H + Math.floor((head * KV) / H);
         const k = (j: number) => (starts[s] + j) * width + group * D;

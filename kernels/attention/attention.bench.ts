@@ -1,0 +1,71 @@
+/** Attention at the lengths of questions, of the training batch and of long texts, in Qwen2.5's 0.5B and 7B shapes. */
+import type { Bench, BenchCase } from '../../src/bench.ts';
+import type { Gpu } from '../../src/gpu/gpu.ts';
+import type { Tensor } from '../../src/gpu/tensor.ts';
+import { EPS, fromGpu, normal, poisoned, toGpu } from '../../test/numeric.ts';
+import { MATRIX_ARITHMETIC, startsOf } from './attention.check.ts';
+import { attentionBound, attentionRef } from './attention.ref.ts';
+import { attention, plan } from './attention.ts';
+import { Sequences } from './sequences.ts';
+
+/** Sequences, tokens of each, heads, kvHeads, headDim. */
+const SHAPES: readonly (readonly [number, number, number, number, number])[] = [
+  [16, 144, 14, 2, 64],
+  [112, 32, 14, 2, 64],
+  [8, 512, 14, 2, 64],
+  [16, 144, 9, 3, 64],
+  [4, 2048, 28, 4, 128],
+];
+const SOFTWARE: typeof SHAPES = [
+  [2, 144, 9, 3, 64],
+  [1, 512, 2, 1, 64],
+];
+
+export const bench: Bench = (gpu) => (gpu.description.software ? SOFTWARE : SHAPES).map((shape) => one(gpu, ...shape));
+
+function one(gpu: Gpu, S: number, n: number, heads: number, kvHeads: number, headDim: number): BenchCase {
+  const act = gpu.activation;
+  const shape = { heads, kvHeads, headDim };
+  const width = (heads + 2 * kvHeads) * headDim;
+  const T = S * n;
+  const p = plan(gpu.caps, shape);
+  let values: Float64Array = new Float64Array();
+  let made: Tensor[] = [];
+  let sequences: Sequences | undefined;
+  return {
+    kernel: `attention ${p.form}`,
+    shape: `${S}x${n} H=${heads} KV=${kvHeads} D=${headDim}`,
+    bytes: (act === 'f16' ? 2 : 4) * T * (width + heads * headDim),
+    // A product and a sum for each channel of each key that a query sees, for the scores and for the values.
+    flops: 4 * headDim * heads * S * ((n * (n + 1)) / 2),
+    record(r) {
+      values = normal(1, T * width, act);
+      made = [toGpu(gpu, 'qkv', act, [T, width], values), poisoned(gpu, 'y', act, [T, heads * headDim])];
+      sequences = new Sequences(gpu, T, S, p.rows);
+      sequences.set(Array.from({ length: S }, () => new Uint32Array(n)));
+      attention(r, { qkv: made[0], y: made[1], sequences, ...shape });
+    },
+    async check() {
+      const y = await fromGpu(gpu, made[1]);
+      let worst = y.every(Number.isFinite) ? 0 : Number.POSITIVE_INFINITY;
+      const starts = startsOf(new Array(S).fill(n));
+      // Some 30 queries all over, and with them tiles' first and last rows.
+      const stride = Math.ceil((T * heads) / 30) | 1;
+      const wanted = (row: number, head: number) => (row * heads + head) % stride === 0;
+      const expected = attentionRef(values, starts, shape, wanted);
+      const arithmetic = p.form === 'matrix' ? MATRIX_ARITHMETIC : { keys: p.keys };
+      const bound = attentionBound(values, starts, shape, arithmetic, wanted);
+      for (let query = 0; query < T * heads; query += stride)
+        for (let i = query * headDim; i < (query + 1) * headDim; i++) {
+          const allowed = bound[i] + EPS[act] * Math.abs(expected[i]) + 2 ** -25;
+          worst = Math.max(worst, Math.abs(y[i] - expected[i]) / allowed);
+        }
+      return worst;
+    },
+    free() {
+      gpu.free(...made);
+      sequences?.free();
+      values = new Float64Array();
+    },
+  };
+}
