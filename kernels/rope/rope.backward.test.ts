@@ -1,9 +1,8 @@
 import { expect, test } from 'vitest';
 import { describeGpus } from '../../test/gpus.ts';
 import { EPS, expectClose, fromGpu, normal, runOnce, toGpu } from '../../test/numeric.ts';
-import { ropeBackward } from './rope.backward.ts';
 import { ropeBackwardRef } from './rope.ref.ts';
-import { ropeTable } from './rope.ts';
+import { ropeBackward, ropeTable } from './rope.ts';
 
 // [heads, kvHeads, headDim, theta, positions]
 const SHAPES: [number, number, number, number, number[]][] = [

@@ -2,7 +2,7 @@
 import type { Gpu } from '../../src/gpu/gpu.ts';
 import { type Dim, fold, type Recorder } from '../../src/gpu/recorder.ts';
 import type { Tensor } from '../../src/gpu/tensor.ts';
-import { specialise } from '../../src/gpu/wgsl.ts';
+import { float, specialise } from '../../src/gpu/wgsl.ts';
 import source from './rope.wgsl' with { type: 'text' };
 
 export interface Rope {
@@ -41,16 +41,25 @@ export function ropeTable(gpu: Gpu, maxPositions: number, headDim: number, theta
 }
 
 export function rope(r: Recorder, a: Rope): void {
+  rotate(r, a, 'rope', 1);
+}
+
+/** `a.qkv` holds the gradients of the rotated q and k, and of v; afterwards those of q and k before the rotation. */
+export function ropeBackward(r: Recorder, a: Rope): void {
+  rotate(r, a, 'rope backward', -1);
+}
+
+function rotate(r: Recorder, a: Rope, label: string, sign: 1 | -1): void {
   const { heads, kvHeads, headDim } = a;
   if (headDim % 8) throw new Error(`rope: headDim ${headDim} is not a multiple of 8`);
   const OCTETS = headDim / 8;
   const ROTATED = heads + kvHeads;
   r.dispatch({
-    label: 'rope',
+    label,
     code: specialise(source, {
       enable: a.qkv.dtype === 'f16' ? ['f16'] : [],
       alias: { Vec: `vec4<${a.qkv.dtype}>` },
-      constants: { OCTETS, ROTATED, HEADS: heads + 2 * kvHeads, WG },
+      constants: { OCTETS, ROTATED, HEADS: heads + 2 * kvHeads, SIGN: float(sign), WG },
     }),
     bindings: [a.qkv, a.positions, a.table, a.rows],
     grid: () => fold(Math.ceil((a.rows.count * ROTATED * OCTETS) / WG)),

@@ -3,6 +3,8 @@
 //   x'[i]       = x[i] cos - x[i + D/2] sin
 //   x'[i + D/2] = x[i + D/2] cos + x[i] sin            (Su et al. 2021, in GPT-NeoX's half-split order)
 //
+// The gradient is the same by the negative angle, since a rotation's transpose turns back: SIGN is then -1.
+//
 //   qkv        Elem [T, (H + 2 KV) D]   q heads, k heads, v heads; v is not touched
 //   positions  u32  [T]                 each token's place in its own sequence
 //   table      f32  [positions, D/2, 2] (cos, sin), made on the host in float64: rope.ts says why
@@ -10,7 +12,8 @@
 //
 // One thread rotates four neighbouring pairs, so every access is a whole vec4; D is a multiple of 8.
 // Bound by memory: q and k are read and written once, the table stays in cache.
-// Constants: OCTETS (D / 8), ROTATED (H + KV), HEADS (H + 2 KV), WG (threads). Alias: Vec (vec4 of Elem).
+// Constants: OCTETS (D / 8), ROTATED (H + KV), HEADS (H + 2 KV), SIGN (f32), WG (threads).
+// Alias: Vec (vec4 of Elem).
 
 @group(0) @binding(0) var<storage, read_write> qkv: array<Vec>;
 @group(0) @binding(1) var<storage, read> positions: array<u32>;
@@ -34,6 +37,6 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(num_workgroups) groups: v
   let s = vec4<f32>(t0.yw, t1.yw);
   let a = vec4<f32>(qkv[low]);
   let b = vec4<f32>(qkv[high]);
-  qkv[low] = Vec(a * c - b * s);
-  qkv[high] = Vec(b * c + a * s);
+  qkv[low] = Vec(a * c - b * s * SIGN);
+  qkv[high] = Vec(b * c + a * s * SIGN);
 }
