@@ -3,6 +3,7 @@ import { type Caps, PORTABLE_CAPS } from '../../src/gpu/adapter.ts';
 import type { Recorder } from '../../src/gpu/recorder.ts';
 import type { Tensor } from '../../src/gpu/tensor.ts';
 import { float, specialise } from '../../src/gpu/wgsl.ts';
+import { unroll } from '../linear/linear.matrix.ts';
 import { MATRIX, matrixCode, matrixFits } from './attention.matrix.ts';
 import source from './attention.wgsl' with { type: 'text' };
 import type { Sequences } from './sequences.ts';
@@ -72,9 +73,11 @@ export function attention(r: Recorder, a: Attention): void {
 
 function plainCode({ heads: H, kvHeads: KV, headDim, qkv }: Attention, p: PlainPlan): string {
   const SCALE = float(Math.LOG2E / Math.sqrt(headDim));
-  return specialise(source, {
+  const counts = { EACH: p.each, SLICE: headDim / 4 / p.parts };
+  const text = specialise(source, {
     enable: qkv.dtype === 'f16' ? ['f16'] : [],
     alias: { Vec: `vec4<${qkv.dtype}>` },
     constants: { H, KV, D4: headDim / 4, ROWS: p.rows, EACH: p.each, PARTS: p.parts, KEYS: p.keys, SCALE },
   });
+  return unroll(text, counts);
 }

@@ -19,8 +19,9 @@
 //
 // Scores are in units of log2, so that exp is exp2. LOWEST is finite, so no infinity is subtracted from another;
 // every query sees its sequence's first key in the first round, so LOWEST is gone before it could weigh anything.
-// Loops over keys run from `base`, so that their length is unknown when compiled: unrolled, they take lavapipe
-// seconds to compile, and win nothing.
+// Loops marked `unroll` are written out, so that q and o are registers on every driver: SwiftShader is four times as
+// fast for it. Loops over keys run from `base`, so that their length is unknown when compiled: unrolled, they take
+// lavapipe seconds to compile, and win nothing.
 // Constants: H, KV, D4 (D / 4), ROWS, EACH, PARTS, KEYS, SCALE (log2(e) / sqrt(D), f32). Alias: Vec (vec4 of Elem).
 
 @group(0) @binding(0) var<storage, read> qkv: array<Vec>;
@@ -56,10 +57,10 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) t
   var o: array<array<vec4<f32>, SLICE>, EACH>;
   var sum: array<f32, EACH>;
   var top: array<f32, EACH>;
-  for (var n = 0u; n < EACH; n++) {
+  for (var n = 0u; n < EACH; n++) { // unroll
     // A short tile's idle threads compute its last query again and drop it, so that barriers stay uniform.
     let row = min(tile.x + n * LANES + lane, tile.y - 1u);
-    for (var j = 0u; j < SLICE; j++) {
+    for (var j = 0u; j < SLICE; j++) { // unroll
       q[n][j] = vec4<f32>(qkv[row * WIDTH + head * D4 + part * SLICE + j]) * SCALE;
     }
     top[n] = LOWEST;
@@ -73,11 +74,15 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) t
 
     for (var key = base; key < end; key++) {
       var s = array<f32, EACH>();
-      for (var j = 0u; j < SLICE; j++) {
+      for (var j = 0u; j < SLICE; j++) { // unroll
         let k = staged[(key - base) * D4 + part * SLICE + j];
-        for (var n = 0u; n < EACH; n++) { s[n] += dot(q[n][j], k); }
+        for (var n = 0u; n < EACH; n++) { // unroll
+          s[n] += dot(q[n][j], k);
+        }
       }
-      for (var n = 0u; n < EACH; n++) { scores[(part * KEYS + key - base) * ROWS + n * LANES + lane] = s[n]; }
+      for (var n = 0u; n < EACH; n++) { // unroll
+        scores[(part * KEYS + key - base) * ROWS + n * LANES + lane] = s[n];
+      }
     }
     workgroupBarrier();
 
@@ -89,31 +94,37 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) t
     }
     workgroupBarrier();
 
-    for (var n = 0u; n < EACH; n++) {
+    for (var n = 0u; n < EACH; n++) { // unroll
       let before = top[n];
       for (var key = base; key < end; key++) { top[n] = max(top[n], scores[(key - base) * ROWS + n * LANES + lane]); }
       let keep = exp2(before - top[n]);
       sum[n] *= keep;
-      for (var j = 0u; j < SLICE; j++) { o[n][j] *= keep; }
+      for (var j = 0u; j < SLICE; j++) { // unroll
+        o[n][j] *= keep;
+      }
     }
     for (var key = base; key < end; key++) {
       var p = array<f32, EACH>();
-      for (var n = 0u; n < EACH; n++) {
+      for (var n = 0u; n < EACH; n++) { // unroll
         p[n] = exp2(scores[(key - base) * ROWS + n * LANES + lane] - top[n]);
         sum[n] += p[n];
       }
-      for (var j = 0u; j < SLICE; j++) {
+      for (var j = 0u; j < SLICE; j++) { // unroll
         let v = staged[(key - base) * D4 + part * SLICE + j];
-        for (var n = 0u; n < EACH; n++) { o[n][j] += p[n] * v; }
+        for (var n = 0u; n < EACH; n++) { // unroll
+          o[n][j] += p[n] * v;
+        }
       }
     }
     workgroupBarrier();
   }
 
-  for (var n = 0u; n < EACH; n++) {
+  for (var n = 0u; n < EACH; n++) { // unroll
     let row = tile.x + n * LANES + lane;
     if (row < tile.y) {
-      for (var j = 0u; j < SLICE; j++) { y[(row * H + head) * D4 + part * SLICE + j] = Vec(o[n][j] / sum[n]); }
+      for (var j = 0u; j < SLICE; j++) { // unroll
+        y[(row * H + head) * D4 + part * SLICE + j] = Vec(o[n][j] / sum[n]);
+      }
     }
   }
 }
