@@ -25,6 +25,8 @@ import vectorDense from './vector.dense.wgsl' with { type: 'text' };
 import vectorQ4 from './vector.q4.wgsl' with { type: 'text' };
 import xScalar from './x.scalar.wgsl' with { type: 'text' };
 import xVec4 from './x.vec4.wgsl' with { type: 'text' };
+import xVec8F16 from './x.vec8.f16.wgsl' with { type: 'text' };
+import xVec8F32 from './x.vec8.f32.wgsl' with { type: 'text' };
 import yScalar from './y.scalar.wgsl' with { type: 'text' };
 import yVec4 from './y.vec4.wgsl' with { type: 'text' };
 
@@ -84,16 +86,19 @@ export function plan(caps: Caps, s: LinearShape): Plan {
 }
 
 function planVector(caps: Caps, s: LinearShape): VectorPlan {
-  const MR = s.M <= 1 ? 1 : s.M <= 2 ? 2 : s.M <= 4 ? 4 : 8;
-  const NR = MR < 8 ? 4 : 2;
-  const WG = 64;
+  // Measured on an H200 at 8192² and 4096²: more rows of W a thread cost one row of x more than they save.
+  const MR = s.M <= 1 ? 1 : s.M <= 2 ? 2 : 4;
+  const NR = MR === 1 ? 4 : 8;
+  // A short K leaves no second subgroup anything to do.
+  const WG = s.kind === 'q4' && s.K <= 1024 ? 32 : 64;
   return { form: 'vector', MR, NR, WG, subgroups: caps.subgroups ? Math.ceil(WG / caps.subgroups.min) : 0 };
 }
 
 function planTile(s: LinearShape): TilePlan {
   const stage = s.x === 'f16' && s.w !== 'f32' ? 'f16' : 'f32';
   const TN = s.N <= 32 ? 32 : 64;
-  const TM = s.M <= 16 ? 16 : s.M <= 32 || TN === 32 ? 32 : 64;
+  // Up to 64 rows, twice as many workgroups of half the tile are twice as fast: too few fill a GPU.
+  const TM = s.M <= 16 ? 16 : s.M <= 64 || TN === 32 ? 32 : 64;
   const blocks = TM === 64 ? 2 : 1;
   return { form: 'tile', TM, TN, BK: 16, BM: blocks, BN: blocks, WG: (TM / 4 / blocks) * (TN / 4 / blocks), stage };
 }
@@ -111,7 +116,9 @@ export function product(r: Recorder, a: Linear, label = 'linear', p: Plan = plan
   const { weight, rows } = a;
   const vec4 = p.form === 'tile' && s.N % 4 === 0 && s.ldy % 4 === 0 && s.column % 4 === 0;
   const constants: Record<string, Constant> = { ADD: a.add ?? false, ROLLED: r.gpu.description.software };
-  const include = [shapeSource, s.K % 4 ? xScalar : xVec4, vec4 ? yVec4 : yScalar];
+  const xVec8 = s.x === 'f16' ? xVec8F16 : xVec8F32;
+  const xSource = s.K % 4 ? xScalar : p.form === 'vector' && weight.kind === 'q4' ? xVec8 : xVec4;
+  const include = [shapeSource, xSource, vec4 ? yVec4 : yScalar];
   const bindings = [a.x, weight.kind === 'q4' ? weight.words : weight.data, a.y, rows];
   // A layout is made of what the text names, so that a bias is bound even where there is none to read.
   bindings.push(a.bias ?? r.scratch('no bias', 'f32', [4]), shapeUniform(r.gpu, a, s));

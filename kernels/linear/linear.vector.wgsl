@@ -1,6 +1,6 @@
 // y[m, COLUMN + n] (+)= SCALE · Σk x[m, k] W[n, k] + bias[n] for few rows of x: the form for decoding.
 //
-//   x, y, dim   see x.vec4.wgsl, y.scalar.wgsl, which are included
+//   x, y, dim   see x.vec8.*.wgsl (int4) or x.vec4.wgsl, y.scalar.wgsl, which are included
 //   W           see vector.q4.wgsl, dense.*.vec4.wgsl
 //
 // Bound by memory: W is read once for MR rows of x, and from the cache for the next MR. A workgroup takes NR rows of

@@ -23,11 +23,10 @@ fn chunk(acc: ptr<function, array<f32, MR * NR>>, m0: u32, n0: u32, c: u32) {
     var low: array<vec4<f32>, MR>;
     var high: array<vec4<f32>, MR>;
     for (var m = 0u; m < MR; m++) {
-      let a = x4(m0 + m, 32u * c + 8u * i);
-      let b = x4(m0 + m, 32u * c + 8u * i + 4u);
-      xs[m] += a + b;
-      low[m] = a * PLACE;
-      high[m] = b * PLACE;
+      let v = x8(m0 + m, 32u * c + 8u * i);
+      xs[m] += v[0] + v[1];
+      low[m] = v[0] * PLACE;
+      high[m] = v[1] * PLACE;
     }
     for (var r = 0u; r < NR; r++) {
       let a = nibbles(q[r][i]);

@@ -1,0 +1,10 @@
+// x [M, K] f32 read eight at a time: K is a multiple of 8.
+
+@group(0) @binding(0) var<storage, read> x: array<vec4<f32>>;
+@group(0) @binding(3) var<uniform> dim: vec4<u32>; // x: rows
+
+/// x[m, k .. k + 7], k below K. Rows past the last repeat it: what is made of them is not stored.
+fn x8(m: u32, k: u32) -> mat2x4<f32> {
+  let i = (min(m, dim.x - 1u) * shape.K + k) / 4u;
+  return mat2x4(x[i], x[i + 1u]);
+}
