@@ -1,6 +1,8 @@
 import { expect, test } from 'vitest';
 import { describeGpus } from '../../test/gpus.ts';
 import { EPS, expectClose, fromGpu, normal, poisoned, runOnce, toGpu } from '../../test/numeric.ts';
+import { dropoutRef } from '../dropout/dropout.ref.ts';
+import { keyOf } from '../dropout/philox.ts';
 import { linearRef } from '../linear/linear.ref.ts';
 import { linear } from '../linear/linear.ts';
 import { loraBackwardRef, loraRef } from './lora.ref.ts';
@@ -48,6 +50,64 @@ describeGpus('lora', (gpu) => {
         }
       expectClose(await fromGpu(g, y), expected, 0, atol);
     }
+  });
+
+  // [rows, N, K, rank, p]: odd widths, whose masks begin inside a block of four; the forward's mask is the backward's.
+  test.each([
+    [33, 40, 576, 32, 0.25],
+    [17, 35, 19, 1, 0.5],
+    [40, 64, 96, 16, 0],
+  ])('[%d, %d, %d] rank %d, dropout %d, H kept', async (M, N, K, rank, p) => {
+    const g = gpu();
+    const s = { M, N, K, r: rank, scale: 2 };
+    const x = normal(1, M * K, g.activation);
+    const [A, B] = [normal(2, rank * K, 'f32', K ** -0.5), normal(3, N * rank)];
+    const held = normal(4, M * N, g.activation);
+    const place = { key: keyOf(9), step: 4, site: 6, p };
+    const mask = dropoutRef(new Float64Array(M * K).fill(1), place);
+    const y = toGpu(g, 'y', g.activation, [M, N], held);
+    const H = poisoned(g, 'H', 'f32', [M, rank]);
+    await runOnce(g, (r) =>
+      lora(r, {
+        x: toGpu(g, 'x', g.activation, [M, K], x),
+        lora: { r: rank, scale: 2, A: toGpu(g, 'A', 'f32', [rank, K], A), B: toGpu(g, 'B', 'f32', [N, rank], B) },
+        y,
+        rows: g.dim('rows', M),
+        dropout: { p, site: 6, state: g.dim('state', ...place.key, place.step) },
+        H,
+      }),
+    );
+    // As without a mask, and what is masked may be rounded once more before it meets A.
+    const abs = (v: Float64Array) => v.map(Math.abs);
+    const rounding = (K + rank + 8) * EPS.f32 + EPS[g.activation];
+    const seen = x.map((v, i) => v * mask[i]);
+    const eye = Float64Array.from({ length: rank * rank }, (_, i) => (i % (rank + 1) ? 0 : 1));
+    const size = loraRef(abs(seen), abs(A), eye, { ...s, N: rank, scale: 1 });
+    const kept = loraRef(seen, A, eye, { ...s, N: rank, scale: 1 });
+    expectClose(
+      await fromGpu(g, H),
+      kept,
+      0,
+      size.map((v) => rounding * v),
+    );
+    const update = loraRef(x, A, B, s, mask);
+    const sizes = loraRef(abs(x), abs(A), abs(B), s, mask);
+    const expected = held.map((v, i) => v + update[i]);
+    const atol = sizes.map((v, i) => rounding * (v + Math.abs(held[i])) + EPS[g.activation] * Math.abs(expected[i]));
+    expectClose(await fromGpu(g, y), expected, 0, atol);
+  });
+
+  test('an H that does not fit is refused', async () => {
+    const g = gpu();
+    const f32 = (label: string, shape: number[]) => poisoned(g, label, 'f32', shape);
+    const call = {
+      x: f32('x', [4, 8]),
+      lora: { r: 2, scale: 1, A: f32('A', [2, 8]), B: f32('B', [4, 2]) },
+      y: f32('y', [4, 4]),
+      rows: g.dim('rows', 4),
+      H: f32('H', [4, 3]),
+    };
+    await expect(runOnce(g, (r) => lora(r, call))).rejects.toThrow('H must be f32 [4, 2]');
   });
 
   test('a linear layer with an adapter', async () => {

@@ -1,10 +1,13 @@
 /**
- * A low-rank update, y[:, column ..] += scale · (x Aᵀ) Bᵀ (Hu et al. 2021), as two linear products: H = x Aᵀ, f32,
- * for all ranks in one pass over x, then H Bᵀ added to y, which is read and written once.
+ * A low-rank update, y[:, column ..] += scale · (d(x) Aᵀ) Bᵀ (Hu et al. 2021), d being dropout while training and
+ * nothing else, as two linear products: H = d(x) Aᵀ, f32, for all ranks in one pass over x, then H Bᵀ added to y, which
+ * is read and written once.
  */
 import type { Dim, Recorder } from '../../src/gpu/recorder.ts';
 import type { Tensor } from '../../src/gpu/tensor.ts';
+import { dropout } from '../dropout/dropout.ts';
 import { product } from '../linear/linear.product.ts';
+import type { DropoutMask } from '../linear/shape.backward.ts';
 import type { DenseWeight, Lora } from '../linear/weights.ts';
 
 export interface LoraUpdate {
@@ -17,16 +20,43 @@ export interface LoraUpdate {
   rows: Dim;
   /** First column of y that is added to, default 0. */
   column?: number;
+  /** Masks the x that the adapter sees; `loraBackward` takes the same. */
+  dropout?: DropoutMask;
+  /** f32 [M, r]: where to keep d(x) Aᵀ for `loraBackward`; else it is gone after the call. */
+  H?: Tensor;
 }
 
-/** Records the update. Throws an Error where A, B, x and y do not fit each other. */
-export function lora(r: Recorder, { x, lora: { r: rank, scale, A, B }, y, rows, column }: LoraUpdate): void {
-  const H = r.scratch('lora H', 'f32', [x.shape[0], rank]);
-  product(r, { x, weight: dense(A), y: H, rows }, 'lora A');
+/** Records the update. Throws an Error where A, B, x, y and H do not fit each other. */
+export function lora(r: Recorder, a: LoraUpdate): void {
+  const { x, lora, y, rows, column } = a;
+  const { r: rank, scale, A, B } = lora;
+  const M = x.shape[0];
+  const H = a.H ?? r.scratch('lora H', 'f32', [M, rank]);
+  if (H.dtype !== 'f32' || H.shape[1] !== rank)
+    throw new Error(`lora ${x.label} -> ${y.label}: H must be f32 [${M}, ${rank}]`);
+  down(r, { x, A, H, rows, dropout: a.dropout });
   product(r, { x: H, weight: dense(B), y, rows, column, scale, add: true }, 'lora B');
 }
 
-const dense = (t: Tensor): DenseWeight => ({
+export interface LoraDown {
+  /** [M, K] */
+  x: Tensor;
+  /** f32 [r, K] */
+  A: Tensor;
+  /** f32 [M, r] */
+  H: Tensor;
+  rows: Dim;
+  dropout?: DropoutMask;
+}
+
+/** Records H = d(x) Aᵀ: the first half of the update, which a backward pass that kept no H makes again. */
+export function down(r: Recorder, { x, A, H, rows, dropout: mask }: LoraDown): void {
+  const seen = mask ? r.scratch('dropped x', x.dtype, x.shape) : x;
+  if (mask) dropout(r, { x, y: seen, rows, ...mask });
+  product(r, { x: seen, weight: dense(A), y: H, rows }, 'lora A');
+}
+
+export const dense = (t: Tensor): DenseWeight => ({
   kind: 'dense',
   N: t.shape[0],
   K: t.shape[1],
