@@ -1,27 +1,59 @@
 /** Writing files so that nothing half-written is ever left under the final name. */
-import { mkdir, open, rename, rm } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { rmdirSync, rmSync } from 'node:fs';
+import { mkdir, open, rename } from 'node:fs/promises';
+import { dirname, resolve } from 'node:path';
 import process from 'node:process';
 import { fileError } from './file_source.ts';
+
+/** A file to be written, in pieces: at once, or as they are made. */
+export interface FileToWrite {
+  readonly path: string;
+  readonly chunks: Iterable<Uint8Array | string> | AsyncIterable<Uint8Array | string>;
+}
+
+/** What is being written now, newest last: temporary files, and folders that were made for them. */
+const unfinished = new Map<string, 'file' | 'folder'>();
+
+/**
+ * Removes all that writeFiles has begun and not finished, and the folders it made for that where they are empty.
+ * Synchronous, for the moment between Ctrl-C and the end of the process.
+ */
+export function removeUnfinished(paths: Iterable<string> = unfinished.keys()): void {
+  for (const path of [...paths].reverse()) {
+    try {
+      if (unfinished.get(path) === 'file') rmSync(path, { force: true });
+      else rmdirSync(path);
+    } catch {
+      // A folder that something else lies in stays.
+    }
+    unfinished.delete(path);
+  }
+}
 
 /**
  * Writes all files under temporary names beside their targets, then renames them in the order given. A failure
  * before the renames leaves the targets as they were; the temporary files are removed. Folders are made as needed.
+ * A UserError thrown by `chunks` passes through.
  */
-export async function writeFiles(
-  files: readonly { path: string; chunks: Iterable<Uint8Array | string> }[],
-): Promise<void> {
+export async function writeFiles(files: readonly FileToWrite[]): Promise<void> {
   const written: { path: string; temporary: string }[] = [];
+  const begun: string[] = [];
+  const begin = (path: string, kind: 'file' | 'folder') => {
+    begun.push(path);
+    unfinished.set(path, kind);
+  };
   let current = '';
   try {
     for (const { path, chunks } of files) {
       current = path;
-      await mkdir(dirname(path), { recursive: true });
+      const made = await mkdir(dirname(path), { recursive: true });
+      if (made !== undefined) for (const folder of foldersDownTo(made, dirname(path))) begin(folder, 'folder');
       const temporary = `${path}.${process.pid}.tmp`;
       written.push({ path, temporary });
+      begin(temporary, 'file');
       const file = await open(temporary, 'w');
       try {
-        for (const chunk of chunks) await file.writeFile(chunk);
+        for await (const chunk of chunks) await file.writeFile(chunk);
         // Without it a crash soon after the rename may leave the new name with no bytes behind it.
         await file.sync();
       } finally {
@@ -32,8 +64,17 @@ export async function writeFiles(
       current = path;
       await rename(temporary, path);
     }
+    for (const path of begun) unfinished.delete(path);
   } catch (error) {
-    for (const { temporary } of written) await rm(temporary, { force: true });
+    removeUnfinished(begun);
     throw fileError(current, error);
   }
+}
+
+/** The folders from `top` to `bottom`, which lies in it. */
+function foldersDownTo(top: string, bottom: string): string[] {
+  const last = resolve(bottom);
+  const folders: string[] = [];
+  for (let folder = last; folder.length >= resolve(top).length; folder = dirname(folder)) folders.unshift(folder);
+  return folders;
 }

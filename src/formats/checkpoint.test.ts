@@ -18,7 +18,7 @@ import {
   tinyTensors,
   writeGguf,
 } from './fixtures.ts';
-import { type TensorToWrite, writeSafetensors } from './safetensors.ts';
+import { serializeSafetensors, type TensorToWrite } from './safetensors.ts';
 import type { ByteSource } from './source.ts';
 
 const open = (files: ReadonlyMap<string, ByteSource>) => checkpointFromSources('m', files);
@@ -60,7 +60,7 @@ describe('tiny folders', () => {
     expect(await dequantize(head)).toEqual(await dequantize(tied.dense('embed_tokens')));
     const config = { ...TINY_QWEN2, tie_word_embeddings: false };
     const untied = await open(
-      folder({ 'config.json': config, 'model.safetensors': writeSafetensors(tinyTensors(config)) }),
+      folder({ 'config.json': config, 'model.safetensors': serializeSafetensors(tinyTensors(config)) }),
     );
     expect(untied.has('lm_head')).toBe(true);
     expect((untied.linear('lm_head') as { data?: { name: string } }).data?.name).toBe('lm_head.weight');
@@ -71,7 +71,7 @@ describe('tiny folders', () => {
       folder({
         'config.json': TINY_QWEN2,
         'quantize_config.json': { bits: 4, group_size: 8 },
-        'gptq_model-4bit-8g.safetensors': writeSafetensors(tinyTensors(TINY_QWEN2, 'gptq', '')),
+        'gptq_model-4bit-8g.safetensors': serializeSafetensors(tinyTensors(TINY_QWEN2, 'gptq', '')),
         'tokenizer.json': '{"é":1}',
         'tokenizer_config.json': '{}',
       }),
@@ -85,7 +85,7 @@ describe('tiny folders', () => {
       change(tensors.find((t) => t.name === 'model.layers.0.mlp.up_proj.g_idx')!.data as Int32Array);
       return folder({
         'config.json': { ...TINY_QWEN2, quantization_config: GPTQ_CONFIG },
-        'model.safetensors': writeSafetensors(tensors),
+        'model.safetensors': serializeSafetensors(tensors),
       });
     };
     const gIdx = async (change: (gIdx: Int32Array) => void) => {
@@ -109,8 +109,8 @@ describe('sharded folders', () => {
     const all = folder({
       'config.json': TINY_QWEN2,
       'model.safetensors.index.json': index as object,
-      [names[0]]: writeSafetensors(shards[0]),
-      [names[1]]: writeSafetensors(shards[1]),
+      [names[0]]: serializeSafetensors(shards[0]),
+      [names[1]]: serializeSafetensors(shards[1]),
     });
     if (missing) all.delete(missing);
     return all;
@@ -145,11 +145,11 @@ describe('sharded folders', () => {
 
 describe('folders made to break it', () => {
   const plain = (change: (tensors: TensorToWrite[]) => TensorToWrite[], config: object = TINY_QWEN2) =>
-    folder({ 'config.json': config, 'model.safetensors': writeSafetensors(change(tinyTensors(config))) });
+    folder({ 'config.json': config, 'model.safetensors': serializeSafetensors(change(tinyTensors(config))) });
   const packed = (packing: 'gptq' | 'awq', change: (tensors: TensorToWrite[]) => TensorToWrite[]) =>
     folder({
       'config.json': { ...TINY_QWEN2, quantization_config: packing === 'gptq' ? GPTQ_CONFIG : AWQ_CONFIG },
-      'model.safetensors': writeSafetensors(change(tinyTensors(TINY_QWEN2, packing))),
+      'model.safetensors': serializeSafetensors(change(tinyTensors(TINY_QWEN2, packing))),
     });
   const without = (name: string) => (tensors: TensorToWrite[]) => tensors.filter((t) => t.name !== name);
   const replace = (name: string, tensor: Partial<TensorToWrite>) => (tensors: TensorToWrite[]) =>
@@ -159,7 +159,7 @@ describe('folders made to break it', () => {
   const cases: [string, () => Map<string, ByteSource>, RegExp][] = [
     ['nothing', () => new Map(), /has no weights/],
     ['config.json alone', () => folder({ 'config.json': TINY_QWEN2 }), /m: has no weights/],
-    ['weights alone', () => folder({ 'model.safetensors': writeSafetensors([]) }), /no config\.json/],
+    ['weights alone', () => folder({ 'model.safetensors': serializeSafetensors([]) }), /no config\.json/],
     [
       'a pickle',
       () => folder({ 'config.json': TINY_QWEN2, 'pytorch_model.bin': 'PK' }),
@@ -167,7 +167,7 @@ describe('folders made to break it', () => {
     ],
     [
       'an adapter',
-      () => folder({ 'adapter_config.json': '{}', 'adapter_model.safetensors': writeSafetensors([]) }),
+      () => folder({ 'adapter_config.json': '{}', 'adapter_model.safetensors': serializeSafetensors([]) }),
       /PEFT adapter.*--adapter/,
     ],
     [
@@ -212,7 +212,10 @@ describe('folders made to break it', () => {
     [
       'packed without settings',
       () =>
-        folder({ 'config.json': TINY_QWEN2, 'model.safetensors': writeSafetensors(tinyTensors(TINY_QWEN2, 'gptq')) }),
+        folder({
+          'config.json': TINY_QWEN2,
+          'model.safetensors': serializeSafetensors(tinyTensors(TINY_QWEN2, 'gptq')),
+        }),
       /qweight" is packed, but config\.json has no quantization_config/,
     ],
     [
@@ -232,7 +235,7 @@ describe('folders made to break it', () => {
       () =>
         folder({
           'config.json': { ...TINY_QWEN2, quantization_config: GPTQ_CONFIG },
-          'model.safetensors': writeSafetensors(tinyTensors(TINY_QWEN2, 'awq')),
+          'model.safetensors': serializeSafetensors(tinyTensors(TINY_QWEN2, 'awq')),
         }),
       /qweight" is \[16,2\]/,
     ],
@@ -253,7 +256,7 @@ describe('folders made to break it', () => {
   test('fewer layers in the config than in the file', async () => {
     const files = folder({
       'config.json': { ...TINY_QWEN2, num_hidden_layers: 1 },
-      'model.safetensors': writeSafetensors(tinyTensors(TINY_QWEN2)),
+      'model.safetensors': serializeSafetensors(tinyTensors(TINY_QWEN2)),
     });
     expect(await lineOf(open(files))).toMatch(/more than the 1 layers/);
   });

@@ -2,7 +2,7 @@
 import { bytesSource } from './bytes_source.ts';
 import { configFromHf } from './config.ts';
 import { denseShapes, linearShapes, needsBias } from './decoder_paths.ts';
-import { type TensorToWrite, writeSafetensors } from './safetensors.ts';
+import { serializeSafetensors, type TensorToWrite } from './safetensors.ts';
 import type { ByteSource } from './source.ts';
 
 /** A config.json of a two-layer Qwen2 decoder. */
@@ -85,7 +85,7 @@ export function tinyFolder(packing: 'plain' | 'gptq' | 'awq' = 'plain'): Map<str
   const quantization = { plain: undefined, gptq: GPTQ_CONFIG, awq: AWQ_CONFIG }[packing];
   return folder({
     'config.json': { ...TINY_QWEN2, quantization_config: quantization },
-    'model.safetensors': writeSafetensors(tinyTensors(TINY_QWEN2, packing)),
+    'model.safetensors': serializeSafetensors(tinyTensors(TINY_QWEN2, packing)),
   });
 }
 

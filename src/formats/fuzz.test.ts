@@ -24,7 +24,7 @@ import {
 import { readGguf } from './gguf.ts';
 import { readNpy, writeNpy } from './npy.ts';
 import { adapterFromSources } from './peft_adapter.ts';
-import { readSafetensors, writeSafetensors } from './safetensors.ts';
+import { readSafetensors, serializeSafetensors } from './safetensors.ts';
 import { readTensor, type TensorInfo } from './tensor.ts';
 
 const SECONDS = Number(process.env.LACUNA_FUZZ_SECONDS ?? 5);
@@ -197,8 +197,8 @@ const GGUF_BYTES = writeGguf(GGUF.fields, GGUF.tensors);
 const TENSORS = tinyTensors(TINY_QWEN2);
 const SHARDS = new Map<string, Uint8Array>([
   ['config.json', encode(TINY_QWEN2)],
-  ['1.safetensors', writeSafetensors(TENSORS.slice(0, 6))],
-  ['2.safetensors', writeSafetensors(TENSORS.slice(6))],
+  ['1.safetensors', serializeSafetensors(TENSORS.slice(0, 6))],
+  ['2.safetensors', serializeSafetensors(TENSORS.slice(6))],
 ]);
 const INDEX = {
   weight_map: Object.fromEntries(TENSORS.map(({ name }, i) => [name, i < 6 ? '1.safetensors' : '2.safetensors'])),
@@ -214,7 +214,7 @@ const ADAPTER_CONFIG = {
   use_rslora: true,
   modules_to_save: null,
 };
-const ADAPTER = writeSafetensors([
+const ADAPTER = serializeSafetensors([
   {
     name: 'base_model.model.layers.0.self_attn.q_proj.lora_A.weight',
     dtype: 'F32',

@@ -10,7 +10,7 @@ import { configFromHf } from './config.ts';
 import { folder, TINY_QWEN2 } from './fixtures.ts';
 import { readAdapter, writeAdapter } from './peft.ts';
 import { type AdapterConfig, adapterFromSources } from './peft_adapter.ts';
-import { type TensorToWrite, writeSafetensors } from './safetensors.ts';
+import { serializeSafetensors, type TensorToWrite } from './safetensors.ts';
 import { readTensor } from './tensor.ts';
 
 const base = configFromHf(TINY_QWEN2, 'tiny');
@@ -42,7 +42,7 @@ const TENSORS = [...lora('layers.0.self_attn.q_proj', 16, 16), ...lora('layers.1
 const open = (config: object = CONFIG, tensors: TensorToWrite[] = TENSORS) =>
   adapterFromSources(
     'a',
-    folder({ 'adapter_config.json': config, 'adapter_model.safetensors': writeSafetensors(tensors) }),
+    folder({ 'adapter_config.json': config, 'adapter_model.safetensors': serializeSafetensors(tensors) }),
     base,
   );
 
@@ -198,7 +198,7 @@ describe('adapters made to break it', () => {
     test(what, async () => expect(await lineOf(open(CONFIG, wrong))).toMatch(message));
 
   test('missing files, and a pickle', async () => {
-    const weights = writeSafetensors(TENSORS);
+    const weights = serializeSafetensors(TENSORS);
     const from = (files: Parameters<typeof folder>[0]) => lineOf(adapterFromSources('a', folder(files)));
     expect(await from({})).toMatch(/has no adapter_config\.json/);
     expect(await from({ 'adapter_model.safetensors': weights })).toMatch(/has no adapter_config\.json/);

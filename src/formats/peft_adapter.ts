@@ -12,7 +12,7 @@ import type { ModelConfig } from './config.ts';
 import { LAYER_LINEARS, linearShapes } from './decoder_paths.ts';
 import { alphaOf, rankOf, type ScaleConfig } from './peft_scale.ts';
 import { quote } from './quote.ts';
-import { readSafetensors, type TensorToWrite, writeSafetensors } from './safetensors.ts';
+import { readSafetensors, serializeSafetensors, type TensorToWrite } from './safetensors.ts';
 import { check } from './schema.ts';
 import { seemsToBe } from './sniff.ts';
 import type { ByteSource } from './source.ts';
@@ -240,7 +240,7 @@ export function serializeAdapter(adapter: AdapterToWrite): { config: string; wei
       tensors.push({ name, dtype, shape, data: narrow(values, dtype, name) });
     }
   }
-  return { config: `${JSON.stringify(config, null, 2)}\n`, weights: writeSafetensors(tensors, { format: 'pt' }) };
+  return { config: `${JSON.stringify(config, null, 2)}\n`, weights: serializeSafetensors(tensors, { format: 'pt' }) };
 }
 
 function narrow(values: Float32Array, dtype: 'F32' | 'F16' | 'BF16', name: string): ArrayBufferView {

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { UserError } from '../errors.ts';
 import { bytesSource } from './bytes_source.ts';
-import { readSafetensors, readSafetensorsMetadata, writeSafetensors } from './safetensors.ts';
+import { readSafetensors, readSafetensorsMetadata, serializeSafetensors } from './safetensors.ts';
 import { readTensor } from './tensor.ts';
 
 /** A file with this header text (or object) and this many bytes of data. */
@@ -21,7 +21,7 @@ const f32 = (begin: number, end: number, shape: unknown = [(end - begin) / 4]) =
 
 describe('reading what was written', () => {
   const weights = Float32Array.of(1, -2, 3.5, 0, 5, 6);
-  const bytes = writeSafetensors(
+  const bytes = serializeSafetensors(
     [
       { name: 'small', dtype: 'F16', shape: [3], data: Uint16Array.of(0x3c00, 0x4000, 0xbc00) },
       { name: 'layer.weight', dtype: 'F32', shape: [2, 3], data: weights },
@@ -126,7 +126,7 @@ describe('files made to break it', () => {
   });
 
   test('every cut of a good file is refused', async () => {
-    const good = writeSafetensors([{ name: 'a', dtype: 'F32', shape: [4], data: new Float32Array(4) }]);
+    const good = serializeSafetensors([{ name: 'a', dtype: 'F32', shape: [4], data: new Float32Array(4) }]);
     for (let length = 0; length < good.length; length++)
       await expect(readSafetensors(bytesSource('cut', good.subarray(0, length)))).rejects.toThrow(UserError);
   });

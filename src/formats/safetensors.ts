@@ -107,46 +107,73 @@ function tensorInfo(source: ByteSource, name: string, entry: HeaderEntry, dataSt
   return { name, dtype, shape, source, offset: dataStart + begin, length: end - begin };
 }
 
-/** A tensor to be written: `data` are its bytes, in any typed array. */
-export interface TensorToWrite {
+/** What the header says of a tensor that is to be written. */
+export interface TensorHeading {
   readonly name: string;
   readonly dtype: SafetensorsDtype;
   readonly shape: readonly number[];
+}
+
+/** A tensor to be written: `data` are its bytes, in any typed array. */
+export interface TensorToWrite extends TensorHeading {
   readonly data: ArrayBufferView;
 }
 
+/** Where everything of a file to be written lies. */
+export interface SafetensorsLayout<T extends TensorHeading> {
+  /** The length and the JSON, padded with spaces to a multiple of 8 bytes. */
+  readonly head: Uint8Array<ArrayBuffer>;
+  /** The tensors in the order of their bytes, which follow `head` without gaps. */
+  readonly tensors: readonly { readonly tensor: T; readonly length: number }[];
+  /** Bytes of the whole file. */
+  readonly size: number;
+}
+
 /**
- * A safetensors file: as in the format's own library, larger dtypes come first and names are in order, so that
- * all tensors are aligned and equal content gives equal bytes.
+ * Header and order of a file: as in the format's own library, larger dtypes come first and names are in order, so
+ * that all tensors are aligned and equal content gives equal bytes.
  */
-export function writeSafetensors(
-  tensors: readonly TensorToWrite[],
+export function layOutSafetensors<T extends TensorHeading>(
+  tensors: readonly T[],
   metadata?: Readonly<Record<string, string>>,
-): Uint8Array<ArrayBuffer> {
+): SafetensorsLayout<T> {
   const sorted = [...tensors].sort(
     (a, b) => BYTES[b.dtype] - BYTES[a.dtype] || (a.name < b.name ? -1 : Number(a.name > b.name)),
   );
   const header = new Map<string, unknown>();
   if (metadata) header.set('__metadata__', metadata);
+  const placed: { tensor: T; length: number }[] = [];
   let end = 0;
-  for (const { name, dtype, shape, data } of sorted) {
-    const expected = shape.reduce((product, size) => product * size, BYTES[dtype]);
-    if (data.byteLength !== expected || header.has(name))
-      throw new Error(`${name}: ${data.byteLength} bytes for ${dtype} [${shape}], or a name given twice`);
-    header.set(name, { dtype, shape, data_offsets: [end, end + expected] });
-    end += expected;
+  for (const tensor of sorted) {
+    const { name, dtype, shape } = tensor;
+    if (header.has(name)) throw new Error(`${name}: a name given twice`);
+    const length = shape.reduce((product, size) => product * size, BYTES[dtype]);
+    header.set(name, { dtype, shape, data_offsets: [end, end + length] });
+    placed.push({ tensor, length });
+    end += length;
   }
   const text = `{${[...header].map(([name, value]) => `${JSON.stringify(name)}:${JSON.stringify(value)}`).join(',')}}`;
   const json = new TextEncoder().encode(text);
-  const start = 8 + Math.ceil(json.length / 8) * 8;
-  const file = new Uint8Array(start + end);
-  new DataView(file.buffer).setBigUint64(0, BigInt(start - 8), true);
-  file.fill(0x20, 8, start);
-  file.set(json, 8);
-  let at = start;
-  for (const { data } of sorted) {
+  const head = new Uint8Array(8 + Math.ceil(json.length / 8) * 8).fill(0x20);
+  new DataView(head.buffer).setBigUint64(0, BigInt(head.length - 8), true);
+  head.set(json, 8);
+  return { head, tensors: placed, size: head.length + end };
+}
+
+/** A safetensors file in memory; safetensors_write.ts streams one to disk. */
+export function serializeSafetensors(
+  tensors: readonly TensorToWrite[],
+  metadata?: Readonly<Record<string, string>>,
+): Uint8Array<ArrayBuffer> {
+  const layout = layOutSafetensors(tensors, metadata);
+  const file = new Uint8Array(layout.size);
+  file.set(layout.head);
+  let at = layout.head.length;
+  for (const { tensor, length } of layout.tensors) {
+    const { name, dtype, shape, data } = tensor;
+    if (data.byteLength !== length) throw new Error(`${name}: ${data.byteLength} bytes for ${dtype} [${shape}]`);
     file.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), at);
-    at += data.byteLength;
+    at += length;
   }
   return file;
 }

@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { UserError } from '../errors.ts';
 import { writeFiles } from '../formats/atomic_file.ts';
 import { openFile } from '../formats/file_source.ts';
-import { readSafetensors, writeSafetensors } from '../formats/safetensors.ts';
+import { readSafetensors, serializeSafetensors } from '../formats/safetensors.ts';
 import { readTensor } from '../formats/tensor.ts';
 
 const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
@@ -94,7 +94,7 @@ export class VectorCache {
       hashes.set(Buffer.from(key, 'hex'), 32 * i);
       vectors.set(row, i * d);
     });
-    const file = writeSafetensors([
+    const file = serializeSafetensors([
       { name: 'sha256', dtype: 'U8', shape: [n, 32], data: hashes },
       { name: 'vectors', dtype: 'F32', shape: [n, d], data: new Uint8Array(vectors.buffer) },
     ]);
