@@ -1,11 +1,13 @@
 /**
  * The Hugging Face hub, as far as a download needs it: what a repository holds, and a file's bytes from any offset.
- * HF_ENDPOINT and HF_TOKEN as everywhere. What goes wrong becomes a UserError that names the way out.
+ * Runs in the browser too. HF_ENDPOINT and HF_TOKEN as everywhere. What goes wrong becomes a UserError that names the way out.
  */
-import process from 'node:process';
 import { fileDownloadInfo, HubApiError, type ListFileEntry, listFiles } from '@huggingface/hub';
 import { UserError } from '../errors.ts';
-import { type Checksum, type Download, reason } from './hub_download.ts';
+import { type RequestBytes, reason } from './transfer.ts';
+
+/** What a file must hash to: its SHA-256, or git's SHA-1 of it (of `blob <size>\0` and the bytes). */
+export type Checksum = { sha256: string } | { gitSha1: string };
 
 /** One file of a repository. */
 export interface HubFile {
@@ -25,6 +27,10 @@ function checksumOf(entry: ListFileEntry): Checksum | undefined {
   return entry.oid === undefined ? undefined : { gitSha1: entry.oid };
 }
 
+/** A browser has none. */
+const environment = (): Record<string, string | undefined> =>
+  (globalThis as { process?: { env: Record<string, string | undefined> } }).process?.env ?? {};
+
 /** One repository at one revision, through the hub's interface; what goes wrong becomes a UserError. */
 export class Hub {
   readonly repo: string;
@@ -37,7 +43,7 @@ export class Hub {
   };
 
   constructor(repo: string, revision: string, patience: number) {
-    const { HF_ENDPOINT, HF_TOKEN } = process.env;
+    const { HF_ENDPOINT, HF_TOKEN } = environment();
     if (HF_TOKEN && !HF_TOKEN.startsWith('hf_'))
       throw new UserError('HF_TOKEN: a token of the hub starts with hf_: correct it or unset it');
     if (HF_ENDPOINT && !URL.canParse(HF_ENDPOINT))
@@ -69,7 +75,7 @@ export class Hub {
   }
 
   /** How to ask for a file's bytes. Throws a UserError where there is no such file, or it has another size. */
-  async requester(path: string, size: number): Promise<Download['request']> {
+  async requester(path: string, size: number): Promise<RequestBytes> {
     const { accessToken } = this.shared;
     const info = await fileDownloadInfo({ ...this.shared, path }).catch((error): never => {
       throw this.explain(error, path);

@@ -9,16 +9,11 @@ import { type FileHandle, mkdir, open, rename, rm, stat, statfs } from 'node:fs/
 import { dirname } from 'node:path';
 import { UserError } from '../errors.ts';
 import { fileError } from './file_source.ts';
-
-/** What a file must hash to: its SHA-256, or git's SHA-1 of it (of `blob <size>\0` and the bytes). */
-export type Checksum = { sha256: string } | { gitSha1: string };
+import type { Checksum } from './hub_client.ts';
+import { type RequestBytes, TooMuch, transfer } from './transfer.ts';
 
 export interface Download {
-  /**
-   * Asks for the bytes from `offset` on; the signal fires when the server has been silent for too long. It throws a
-   * UserError for an answer that asking again will not change.
-   */
-  request(offset: number, signal: AbortSignal): Promise<Response>;
+  request: RequestBytes;
   /** Bytes. */
   size: number;
   checksum: Checksum;
@@ -28,9 +23,6 @@ export interface Download {
   /** A connection that brings nothing for so many milliseconds is given up: 30,000 by default. */
   silence?: number;
 }
-
-/** So many connections in a row may break without bringing a byte. */
-const ATTEMPTS = 4;
 
 /**
  * Downloads a file. Throws a UserError where the connection keeps breaking (the part so far is kept, and the next
@@ -76,72 +68,33 @@ async function fetchInto(partial: string, file: Download): Promise<string> {
   const handle = await open(partial, constants.O_RDWR | constants.O_CREAT);
   try {
     let hash = await hashPrefix(partial, have, file.size, file.checksum);
-    file.onBytes?.(have);
-    for (let failures = 0; have < file.size; ) {
-      const before = have;
-      try {
-        for await (const chunk of chunks(file, have)) {
-          if (chunk === 'restart') {
-            await handle.truncate(0);
-            have = 0;
-            hash = newHash(file.size, file.checksum);
-            continue;
-          }
+    const { request, size, onBytes, silence } = file;
+    await transfer(
+      { request, size, onBytes, silence, name: file.path, again: 'run the same command again to go on from there' },
+      {
+        get size() {
+          return have;
+        },
+        async write(chunk) {
           await writeAll(partial, handle, chunk, have);
           hash.update(chunk);
           have += chunk.length;
-          file.onBytes?.(have);
-          if (have > file.size)
-            throw new UserError(`${file.path}: the server sent more than the ${file.size} bytes due: nothing was kept`);
-        }
-        if (have < file.size && have === before) throw new Error('the connection ended early');
-      } catch (error) {
-        // A UserError says what to do already; anything else is the connection's.
-        if (error instanceof UserError) throw error;
-        failures = have > before ? 0 : failures + 1;
-        if (failures === ATTEMPTS)
-          throw new UserError(
-            `${file.path}: the download broke off at ${have} of ${file.size} bytes (${reason(error)}): run the same command again to go on from there`,
-          );
-        await new Promise((resolve) => setTimeout(resolve, 250 * 2 ** failures));
-      }
-    }
+        },
+        async restart() {
+          await handle.truncate(0);
+          have = 0;
+          hash = newHash(file.size, file.checksum);
+        },
+      },
+    );
     // Without it a crash soon after the rename may leave the name with no bytes behind it.
     await handle.sync();
     return hash.digest('hex');
   } catch (error) {
-    // More bytes than there should be: the part is worth nothing.
-    if (have > file.size) await rm(partial, { force: true });
+    if (error instanceof TooMuch) await rm(partial, { force: true });
     throw error;
   } finally {
     await handle.close();
-  }
-}
-
-/** The body of one answer from `offset` on; 'restart' first where the server sends the file from its beginning. */
-async function* chunks(file: Download, offset: number): AsyncGenerator<Uint8Array | 'restart'> {
-  const { silence = 30_000 } = file;
-  const abort = new AbortController();
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const patience = () => {
-    clearTimeout(timer);
-    timer = setTimeout(() => abort.abort(new Error(`nothing came for ${silence / 1000} s`)), silence);
-  };
-  try {
-    patience();
-    const response = await file.request(offset, abort.signal);
-    const start =
-      response.status === 206 ? Number(/^bytes (\d+)-/.exec(response.headers.get('content-range') ?? '')?.[1]) : 0;
-    if (offset > 0 && start === 0) yield 'restart';
-    else if (start !== offset)
-      throw new UserError(`${file.path}: the server sent other bytes than asked for; try again later`);
-    for await (const chunk of response.body ?? []) {
-      patience();
-      yield chunk;
-    }
-  } finally {
-    clearTimeout(timer);
-    abort.abort();
   }
 }
 
@@ -162,12 +115,6 @@ async function checkSpace(file: Download, partial: string): Promise<void> {
     throw new UserError(
       `${file.path}: needs ${needed} bytes, the disk has ${bavail * bsize} free: make room, or put the cache elsewhere (LACUNA_CACHE)`,
     );
-}
-
-/** fetch hides what went wrong in its cause. */
-export function reason(error: unknown): string {
-  const { message, cause } = error as Error & { cause?: NodeJS.ErrnoException };
-  return cause?.code ?? cause?.message ?? message;
 }
 
 const sizeOf = (path: string): Promise<number> =>

@@ -9,7 +9,8 @@ import { basename, dirname, join } from 'node:path';
 import process from 'node:process';
 import { UserError } from '../errors.ts';
 import { fileError } from './file_source.ts';
-import { type Checksum, holds } from './hub_download.ts';
+import type { Checksum } from './hub_client.ts';
+import { holds } from './hub_download.ts';
 
 export interface WheelFile {
   /** What pip calls it, with its version. */
