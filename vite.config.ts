@@ -1,19 +1,7 @@
-import { readFile } from 'node:fs/promises';
 import { builtinModules } from 'node:module';
-import type { Plugin } from 'vite';
 import { defineConfig } from 'vitest/config';
 import manifest from './package.json' with { type: 'json' };
-
-/** Gives Node and the browser what Deno has: a .wgsl file imported as text. */
-const wgsl: Plugin = {
-  name: 'wgsl-as-text',
-  enforce: 'pre',
-  async load(id) {
-    if (!id.endsWith('.wgsl')) return null;
-    this.addWatchFile(id);
-    return { code: `export default ${JSON.stringify(await readFile(id, 'utf8'))};`, map: null };
-  },
-};
+import { wgsl } from './scripts/wgsl_plugin.ts';
 
 export default defineConfig({
   plugins: [wgsl],

@@ -1,5 +1,4 @@
 /** Inputs, poisoned outputs and comparisons for kernel tests. */
-import { expect } from 'vitest';
 import type { Gpu } from '../src/gpu/gpu.ts';
 import { type Dispatch, Recorder } from '../src/gpu/recorder.ts';
 import { type DType, elements, type Tensor } from '../src/gpu/tensor.ts';
@@ -72,7 +71,7 @@ export function expectClose(
   rtol: number,
   atol: number | ArrayLike<number>,
 ): void {
-  expect(actual.length).toBe(reference.length);
+  if (actual.length !== reference.length) throw new Error(`${actual.length} elements instead of ${reference.length}`);
   for (let i = 0; i < reference.length; i++) {
     const allowed = (typeof atol === 'number' ? atol : atol[i]) + rtol * Math.abs(reference[i]);
     // NaN must fail, so the test is "not within", never "beyond".

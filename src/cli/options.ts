@@ -8,7 +8,8 @@ import { Gpu } from '../gpu/gpu.ts';
 import { batchTokensFor, DEFAULT_MAX_LENGTH, type Embedder, type Pooling } from '../infer/embedder.ts';
 import { type Estimate, estimate } from '../infer/estimate.ts';
 import { measureMatmul } from '../infer/measure.ts';
-import { openEmbedder, tokenizerOf } from '../model/open.ts';
+import { openEmbedder } from '../model/open.ts';
+import { tokenizerOf } from '../model/tokenizer_of.ts';
 import { progress } from './progress.ts';
 
 export interface ModelOptions {

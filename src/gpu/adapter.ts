@@ -155,8 +155,9 @@ export function bestTier(adapter: GPUAdapter): Tier {
 }
 
 export function describe(adapter: GPUAdapter, runtime: AdapterDescription['runtime']): AdapterDescription {
-  const { vendor, device, description } = adapter.info;
-  const text = `${vendor} ${device} ${description}`.toLowerCase();
+  const { vendor, architecture, device, description } = adapter.info;
+  // Browsers leave device and description empty, and say what runs on the CPU by its architecture alone.
+  const text = `${vendor} ${architecture} ${device} ${description}`.toLowerCase();
   return { vendor, device, description, runtime, software: /llvmpipe|lavapipe|swiftshader/.test(text) };
 }
 

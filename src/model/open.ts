@@ -1,16 +1,13 @@
 /** From a name or a path to an embedder that is ready: resolve, open, load, adapt, record. Node and Deno. */
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { UserError } from '../errors.ts';
 import { openCheckpoint } from '../formats/checkpoint_file.ts';
 import { readAdapter } from '../formats/peft.ts';
-import type { Checkpoint } from '../formats/stored.ts';
 import type { Gpu } from '../gpu/gpu.ts';
 import { Embedder, type EmbedderOptions } from '../infer/embedder.ts';
 import { attachAdapter } from './adapter.ts';
 import { loadModel } from './load.ts';
-import { type Tokenizer, tokenizerFromJson } from './tokenizer.ts';
-import { tokenizerFromGguf } from './tokenizer_gguf.ts';
+import { tokenizerOf } from './tokenizer_of.ts';
 
 export interface OpenEmbedderOptions extends EmbedderOptions {
   /** Folder of a PEFT LoRA adapter. */
@@ -19,20 +16,6 @@ export interface OpenEmbedderOptions extends EmbedderOptions {
   quantize?: 'q4';
   /** `load` counts bytes, `compile` pipelines. */
   onProgress?: (phase: 'load' | 'compile', done: number, total: number) => void;
-}
-
-/** The tokenizer that a checkpoint brings along. */
-export function tokenizerOf(checkpoint: Checkpoint): Tokenizer {
-  if (checkpoint.tokenizerJson !== undefined) {
-    return tokenizerFromJson(checkpoint.tokenizerJson, checkpoint.tokenizerConfig, {
-      name: `${checkpoint.name}/tokenizer.json`,
-    });
-  }
-  if (checkpoint.ggufMetadata)
-    return tokenizerFromGguf(Object.fromEntries(checkpoint.ggufMetadata), { name: checkpoint.name });
-  throw new UserError(
-    `${checkpoint.name}: tokenizer.json is missing beside the weights: download it from where the model came from`,
-  );
 }
 
 /** Loads the model at `path` (a folder or a .gguf file) and everything an embedder needs. */
