@@ -1,7 +1,6 @@
 /** Attention on subgroup matrices: which shapes it serves, and the text that runs them. Formula: attention.matrix.wgsl. */
 import type { Caps } from '../../src/gpu/adapter.ts';
-import { float, specialise } from '../../src/gpu/wgsl.ts';
-import { unroll } from '../linear/linear.matrix.ts';
+import { float, specialise, unroll } from '../../src/gpu/wgsl.ts';
 import source from './attention.matrix.wgsl' with { type: 'text' };
 import type { AttentionShape } from './attention.ts';
 

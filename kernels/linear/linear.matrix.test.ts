@@ -1,9 +1,11 @@
 import { describe, expect, test } from 'vitest';
-import { type Caps, PORTABLE_CAPS } from '../../src/gpu/adapter.ts';
+import type { Caps } from '../../src/gpu/adapter.ts';
 import type { Gpu } from '../../src/gpu/gpu.ts';
 import { Recorder } from '../../src/gpu/recorder.ts';
+import { unroll } from '../../src/gpu/wgsl.ts';
 import { fromHalf, toHalf } from '../../src/half.ts';
 import { describeGpus } from '../../test/gpus.ts';
+import { compileAll, describeMatrixGpu, H200 } from '../../test/matrix_gpus.ts';
 import { EPS, expectClose, fromGpu, normal, poisoned, toGpu, uniform } from '../../test/numeric.ts';
 import {
   expectedClocks,
@@ -13,21 +15,11 @@ import {
   matrixPlans,
   planMatrix,
   recordMatrix,
-  unroll,
 } from './linear.matrix.ts';
 import { dequantizeRef, linearRef } from './linear.ref.ts';
+import { linear } from './linear.ts';
 import { type Linear, type LinearShape, shapeOf } from './linear.types.ts';
 import type { Q4Meta } from './weights.ts';
-
-const H200: Caps = {
-  ...PORTABLE_CAPS,
-  tier: 'matrix',
-  f16: true,
-  matrix: true,
-  subgroups: { min: 32, max: 32 },
-  maxWorkgroupStorage: 49152,
-  maxInvocations: 1024,
-};
 
 const q4 = (M: number, N: number, K: number, more: Partial<LinearShape> = {}): LinearShape => ({
   M,
@@ -209,9 +201,9 @@ const AWKWARD: Case[] = [
   { M: 129, rows: 127, N: 193, K: 64, w: 'zero16 64', y: 'f32', bias: true },
 ];
 
-// Few and small: a software driver takes seconds to compile what the emulation makes of a kernel.
+// Few and small, for a software driver that plays the matrices.
 const [small, flat] = matrixPlans().slice(5, 7);
-const EMULATED: [string, MatrixPlan, Case][] = [
+const FEW: [string, MatrixPlan, Case][] = [
   [
     'scalar results',
     small,
@@ -230,133 +222,58 @@ const EMULATED: [string, MatrixPlan, Case][] = [
   ],
 ];
 
-describeGpus('linear matrix', (gpu, tier) => {
-  if (tier === 'matrix')
-    test.each(AWKWARD)('[$M, $N, $K] $w -> $y, every plan', async (c) => {
-      const g = gpu();
-      for (const p of matrixPlans()) {
-        const { call, expected, allowed } = make(g, c);
-        if (!matrixFits(g.caps, shapeOf(call), p)) continue;
-        const r = new Recorder(g);
-        recordMatrix(r, call, p);
-        expect(r.dispatches[0].label).toBe(`linear ${call.weight.kind} matrix`);
-        (await r.finish()).replay();
-        await check(g, call.y, expected, allowed);
-      }
-    });
+describeMatrixGpu('linear matrix', (gpu, emulated) => {
+  async function run(p: MatrixPlan, c: Case): Promise<void> {
+    const g = gpu();
+    const { call, expected, allowed } = make(g, c);
+    const r = new Recorder(g);
+    recordMatrix(r, call, p);
+    expect(r.dispatches[0].label).toBe(`linear ${call.weight.kind} matrix`);
+    (await r.finish()).replay();
+    await check(g, call.y, expected, allowed);
+  }
 
-  if (tier !== 'matrix')
-    test('has no plan', () => {
-      expect(planMatrix(gpu().caps, q4(4096, 4096, 4096))).toBe(undefined);
-    });
+  test.each(FEW)('%s', async (_, p, c) => run(p, c));
 
-  if (tier === 'subgroup')
-    test.each(EMULATED)('emulated: %s', async (_, p, c) => {
-      const g = gpu();
-      const { call, expected, allowed } = make(g, c);
-      const r = new Recorder(g);
-      recordMatrix(r, call, p);
-      r.dispatches[0].code = emulate(matrixCode(call, shapeOf(call), p, true));
-      (await r.finish()).replay();
-      await check(g, call.y, expected, allowed);
-    });
+  test.skipIf(emulated).each(AWKWARD)('[$M, $N, $K] $w -> $y, every plan', async (c) => {
+    for (const p of matrixPlans()) if (matrixFits(gpu().caps, shapeOf(make(gpu(), c).call), p)) await run(p, c);
+  });
+
+  test('linear takes it by itself', async () => {
+    const g = gpu();
+    const { call, expected, allowed } = make(g, { M: 70, rows: 65, N: 96, K: 64, w: 'zero16 32', y: 'f16' });
+    const r = new Recorder(g);
+    linear(r, call);
+    expect(r.dispatches.map((d) => d.label)).toEqual(['linear q4 matrix']);
+    (await r.finish()).replay();
+    await check(g, call.y, expected, allowed);
+  });
 });
 
-/**
- * The kernel with subgroup matrices played by plain WGSL, to check everything but the hardware's multiply where
- * there is none: an operand is where it lies in the stage, each lane of 32 holds 8 of a result's 256 elements.
- */
-function emulate(code: string): string {
-  const matrix = (kind: string, type: string) => `subgroup_matrix_${kind}<${type}, 16, 16>`;
-  const replaced = code
-    .replace(
-      'enable chromium_experimental_subgroup_matrix;\ndiagnostic(off, chromium.subgroup_matrix_uniformity);\n',
-      '',
-    )
-    .replaceAll(`subgroupMatrixLoad<${matrix('left', 'f16')}, row_major>(&stage, `, 'Operand(')
-    .replaceAll(`subgroupMatrixLoad<${matrix('right', 'f16')}, col_major>(&stage, `, 'Operand(')
-    .replaceAll(`subgroupMatrixLoad<${matrix('result', 'f32')}, row_major>(&y, `, 'result_from_y(')
-    .replaceAll('subgroupMatrixStore<row_major>(&stage, ', 'result_to_stage(')
-    .replace('subgroupMatrixStore<row_major>(&y, ', 'result_to_y(')
-    .replaceAll('subgroupMatrixMultiplyAccumulate', 'multiply_accumulate')
-    .replaceAll(matrix('left', 'f16'), 'Operand')
-    .replaceAll(matrix('right', 'f16'), 'Operand')
-    .replaceAll(matrix('result', 'f32'), 'Result')
-    .replace(/fn main\([^{]*\{/, '$& emulated_lane = t % 32u;')
-    .replace(
-      /(fn main[\s\S]*)(\n\/\/\/ A sum out of the strip)/,
-      (_, main, rest) => main.replace(/; \w+ < \w+(?=; \w+\+\+\) \{ \/\/ unroll)/g, '$& + wg.z') + rest,
-    );
-  const y = `
-fn result_from_y(from_: u32, stride: u32) -> Result {
-  let at = from_ + emulated_lane / 2u * stride + emulated_lane % 2u * 2u;
-  return Result(y[at][0], y[at][1], y[at][2], y[at][3], y[at + 1u][0], y[at + 1u][1], y[at + 1u][2], y[at + 1u][3]);
-}
-fn result_to_y(to: u32, v: Result, stride: u32) {
-  let at = to + emulated_lane / 2u * stride + emulated_lane % 2u * 2u;
-  y[at] = vec4(v[0], v[1], v[2], v[3]);
-  y[at + 1u] = vec4(v[4], v[5], v[6], v[7]);
-}`;
-  return `${replaced}
-struct Operand { at: u32, stride: u32 }
-alias Result = array<f32, 8>;
-var<private> emulated_lane: u32;
-fn operand(o: Operand, row: u32, k: u32) -> f32 {
-  return unpack2x16float(stage[o.at + row * o.stride + k / 8u][k / 2u % 4u])[k % 2u];
-}
-fn multiply_accumulate(a: Operand, b: Operand, c: Result) -> Result {
-  var sum = c;
-  for (var k = 0u; k < 16u + emulated_lane / 32u; k++) {
-    let x = operand(a, emulated_lane / 2u, k);
-    for (var e = 0u; e < 8u + emulated_lane / 32u; e++) { sum[e] += x * operand(b, emulated_lane % 2u * 8u + e, k); }
-  }
-  return sum;
-}
-fn result_to_stage(to: u32, v: Result, stride: u32) {
-  let at = to + emulated_lane / 2u * stride + emulated_lane % 2u * 2u;
-  stage[at] = bitcast<vec4<u32>>(vec4(v[0], v[1], v[2], v[3]));
-  stage[at + 1u] = bitcast<vec4<u32>>(vec4(v[4], v[5], v[6], v[7]));
-}
-${replaced.includes('result_to_y(') ? y : ''}`;
-}
-
-// Dawn's null backend accepts subgroup matrices without a GPU, on 16 KiB of workgroup memory: the stage is cut down,
-// which no rule of WGSL looks at.
-test.skipIf('Deno' in globalThis)('every plan compiles, written out and not', async () => {
-  const { create, globals } = await import('webgpu');
-  Object.assign(globalThis, globals);
-  const instance = create(['backend=null', 'enable-dawn-features=allow_unsafe_apis']);
-  const adapter = (await instance.requestAdapter())!;
-  const device = await adapter.requestDevice({
-    requiredFeatures: ['shader-f16', 'subgroups', 'chromium-experimental-subgroup-matrix'] as never,
-    requiredLimits: { maxComputeInvocationsPerWorkgroup: 256 },
+describeGpus('linear matrix', (gpu, tier) => {
+  test.skipIf(tier === 'matrix')('has no plan', () => {
+    expect(planMatrix(gpu().caps, q4(4096, 4096, 4096))).toBe(undefined);
   });
+});
+
+test.skipIf('Deno' in globalThis)('every plan compiles, written out and not', async () => {
   const outputs = [
     { y: 'f16', N: 576, column: 0 },
     { y: 'f16', N: 579, column: 0 },
     { y: 'f32', N: 576, column: 8, add: true },
     { y: 'f32', N: 576, column: 3, add: true, bias: {}, scale: 0.5 },
   ];
-  let compiled = 0;
+  const texts: string[] = [];
   for (const p of matrixPlans())
     for (const w of STORED)
       for (const o of outputs) {
         const [meta, group] = w.split(' ') as [Q4Meta, string];
         const weight = w === 'f16' ? { kind: 'dense' } : { kind: 'q4', meta, group: Number(group) };
         const s = { M: 300, K: 192, x: 'f16', ldy: 600, ...o } as unknown as LinearShape;
-        for (const loops of [false, true]) {
-          const code = matrixCode({ ...o, weight } as unknown as Linear, s, p, loops);
-          const cut = code.replace(/var<workgroup> stage: .*;/, 'var<workgroup> stage: array<vec4<u32>, 1000>;');
-          expect(cut === code).toBe(false);
-          const module = device.createShaderModule({ code: cut });
-          await device.createComputePipelineAsync({ layout: 'auto', compute: { module, entryPoint: 'main' } });
-          compiled++;
-        }
+        const call = { ...o, weight } as unknown as Linear;
+        texts.push(matrixCode(call, s, p, false), matrixCode(call, s, p, true));
       }
-  expect(compiled).toBe(matrixPlans().length * STORED.length * outputs.length * 2);
-  device.destroy();
-  // A collected instance takes the process down.
-  (globalThis as { nullInstance?: unknown }).nullInstance = instance;
+  await compileAll(texts);
 });
 
 test('the reference of the tests reads half bits as the kernel does', () => {

@@ -1,7 +1,7 @@
 /** x · Wᵀ on subgroup matrices: which tile a shape gets, and the text that runs it. Formula and layouts: linear.matrix.wgsl. */
 import type { Caps } from '../../src/gpu/adapter.ts';
 import { fold, type Recorder } from '../../src/gpu/recorder.ts';
-import { float, specialise } from '../../src/gpu/wgsl.ts';
+import { float, specialise, unroll } from '../../src/gpu/wgsl.ts';
 import denseSource from './linear.matrix.dense.wgsl' with { type: 'text' };
 import direct from './linear.matrix.direct.wgsl' with { type: 'text' };
 import offset16 from './linear.matrix.offset16.wgsl' with { type: 'text' };
@@ -105,7 +105,7 @@ const threads = (p: MatrixPlan) => (p.BM / p.WM) * (p.BN / p.WN) * p.SLICES * 32
 const stageVectors = (p: MatrixPlan) => (p.BM + p.BN) * (p.BK / 8 + 1);
 const stageBytes = (p: MatrixPlan) => 16 * stageVectors(p);
 
-/** The WGSL of a call. `loops`: leave the loops over matrices as they are. */
+/** The WGSL of a call. `loops`: leave the loops over matrices as they are: a software driver compiles for minutes else. */
 export function matrixCode(a: Linear, s: LinearShape, p: MatrixPlan, loops = false): string {
   const T = threads(p);
   const q4 = a.weight.kind === 'q4' ? a.weight : undefined;
@@ -171,21 +171,6 @@ export function matrixCode(a: Linear, s: LinearShape, p: MatrixPlan, loops = fal
   return loops ? text : unroll(text, constants);
 }
 
-/** Writes out the loops marked `unroll`, innermost last; the counter becomes a constant, so that indices are. */
-export function unroll(text: string, counts: Readonly<Record<string, unknown>>): string {
-  const found = /for \(var (\w+) = 0u; \1 < (\w+); \1\+\+\) \{ \/\/ unroll/.exec(text);
-  if (!found) return text;
-  const [head, counter, name] = found;
-  const count = counts[name];
-  if (typeof count !== 'number') throw new Error(`unroll: ${name} is not a number`);
-  const from = found.index + head.length;
-  let end = from;
-  for (let depth = 1; depth > 0; end++) depth += text[end] === '{' ? 1 : text[end] === '}' ? -1 : 0;
-  const body = unroll(text.slice(from, end - 1), counts);
-  const copies = Array.from({ length: count }, (_, i) => `{ const ${counter} = ${i}u;${body}}`);
-  return text.slice(0, found.index) + copies.join('\n') + unroll(text.slice(end), counts);
-}
-
 /**
  * Records y (+)= scale · x Wᵀ + bias by a plan that fits. `a.x` is in the words' order of columns already, and
  * `a.lora` is not looked at.
@@ -198,7 +183,7 @@ export function recordMatrix(r: Recorder, a: Linear, p: MatrixPlan, label = 'lin
   const q4 = weight.kind === 'q4';
   r.dispatch({
     label: `${label} ${s.kind} matrix`,
-    code: matrixCode(a, s, p),
+    code: matrixCode(a, s, p, r.gpu.description.software),
     bindings: [a.x, q4 ? weight.words : weight.data, a.y, rows, bias, ...(q4 ? [weight.params] : [])],
     grid: () => fold(Math.ceil(rows.count / p.BM) * Math.ceil(s.N / p.BN)),
   });

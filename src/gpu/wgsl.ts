@@ -37,3 +37,21 @@ function literal(name: string, value: Constant): string {
     throw new Error(`${name}: ${value} is not a u32; use float()`);
   return `${value}u`;
 }
+
+/**
+ * Writes out the loops marked `unroll`, innermost last; the counter becomes a constant, so that indices are: arrays of
+ * matrices, and of much else, stay in registers only where every index is known.
+ */
+export function unroll(text: string, counts: Readonly<Record<string, unknown>>): string {
+  const found = /for \(var (\w+) = 0u; \1 < (\w+); \1\+\+\) \{ \/\/ unroll/.exec(text);
+  if (!found) return text;
+  const [head, counter, name] = found;
+  const count = counts[name];
+  if (typeof count !== 'number') throw new Error(`unroll: ${name} is not a number`);
+  const from = found.index + head.length;
+  let end = from;
+  for (let depth = 1; depth > 0; end++) depth += text[end] === '{' ? 1 : text[end] === '}' ? -1 : 0;
+  const body = unroll(text.slice(from, end - 1), counts);
+  const copies = Array.from({ length: count }, (_, i) => `{ const ${counter} = ${i}u;${body}}`);
+  return text.slice(0, found.index) + copies.join('\n') + unroll(text.slice(end), counts);
+}

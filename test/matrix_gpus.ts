@@ -1,0 +1,84 @@
+/**
+ * Where tests of subgroup matrix kernels run: on the machine's own tensor cores with LACUNA_TEST_GPUS=native, else on
+ * lavapipe, whose f16 arithmetic plays them (emulated_matrix.ts). The GPU they get says tier `matrix`, so that plans,
+ * labels and texts are those of the GPU machine. And a compiler for the real texts, which needs no GPU at all.
+ */
+import { afterAll, beforeAll, describe, expect } from 'vitest';
+import { type Caps, PORTABLE_CAPS } from '../src/gpu/adapter.ts';
+import type { Gpu } from '../src/gpu/gpu.ts';
+import { emulateMatrix } from './emulated_matrix.ts';
+import { openTestGpu, type TestGpu, testGpus } from './gpus.ts';
+
+/** What Dawn says of an H200, for plans. */
+export const H200: Caps = {
+  ...PORTABLE_CAPS,
+  tier: 'matrix',
+  f16: true,
+  matrix: true,
+  subgroups: { min: 32, max: 32 },
+  maxWorkgroupStorage: 49152,
+  maxInvocations: 1024,
+};
+
+/** The native one, or lavapipe's to be emulated on; none under Deno or where LACUNA_TEST_GPUS asks for others. */
+function matrixGpu(): (TestGpu & { emulated: boolean }) | undefined {
+  const native = testGpus().find((g) => g.tier === 'matrix');
+  if (native) return { ...native, emulated: false };
+  const lavapipe = testGpus().find((g) => g.name === 'lavapipe subgroup');
+  // Its own subgroups are not used: narrow vectors compile sooner.
+  return lavapipe && { ...lavapipe, name: 'lavapipe emulated matrix', width: 128, emulated: true };
+}
+
+/** A GPU without subgroup matrices, from now on with: every pipeline that it compiles is rewritten. */
+export function emulate(gpu: Gpu): Gpu {
+  Object.assign(gpu.caps, { tier: 'matrix', matrix: true, subgroups: { min: 32, max: 32 } } satisfies Partial<Caps>);
+  const compile = gpu.pipeline.bind(gpu);
+  gpu.pipeline = async (label, code) => compile(label, emulateMatrix(code));
+  return gpu;
+}
+
+/** A suite for the tier `matrix`. `gpu()` is the open GPU, valid inside tests and hooks. */
+export function describeMatrixGpu(name: string, body: (gpu: () => Gpu, emulated: boolean) => void): void {
+  const on = matrixGpu();
+  if (!on) return;
+  describe(`${name} on ${on.name}`, () => {
+    let gpu: Gpu;
+    beforeAll(async () => {
+      gpu = await openTestGpu(on);
+      if (on.emulated) emulate(gpu);
+    });
+    afterAll(() => gpu?.close());
+    body(() => gpu, on.emulated);
+  });
+}
+
+/**
+ * Compiles texts with Dawn's null backend, which accepts subgroup matrices without a GPU. It has 16 KiB of workgroup
+ * memory: a text that asks for more, at most what `caps` has, is compiled again with its arrays cut down, which no rule
+ * of WGSL looks at.
+ */
+export async function compileAll(texts: Iterable<string>, caps: Caps = H200): Promise<void> {
+  const { create, globals } = await import('webgpu');
+  Object.assign(globalThis, globals);
+  const instance = create(['backend=null', 'enable-dawn-features=allow_unsafe_apis']);
+  // A collected instance takes the process down.
+  kept.push(instance);
+  const adapter = (await instance.requestAdapter())!;
+  const device = await adapter.requestDevice({
+    requiredFeatures: ['shader-f16', 'subgroups', 'chromium-experimental-subgroup-matrix'] as never,
+  });
+  const compile = (code: string) => {
+    const module = device.createShaderModule({ code });
+    return device.createComputePipelineAsync({ layout: 'auto', compute: { module, entryPoint: 'main' } });
+  };
+  for (const code of texts)
+    await compile(code).catch((error: Error) => {
+      const bytes = /total use of workgroup storage \((\d+) bytes\)/.exec(error.message)?.[1];
+      if (!bytes) throw error;
+      expect(Number(bytes)).toBeLessThanOrEqual(caps.maxWorkgroupStorage);
+      return compile(code.replace(/(var<workgroup> \w+: array<(?:\w+<\w+>|\w+)), .*>;/g, '$1, 300>;'));
+    });
+  device.destroy();
+}
+
+const kept: unknown[] = [];
