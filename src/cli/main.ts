@@ -4,10 +4,12 @@ import { Command } from 'commander';
 import manifest from '../../package.json' with { type: 'json' };
 import { UserError } from '../errors.ts';
 import { baselineCommand } from './baseline.ts';
+import { benchCommand } from './bench.ts';
 import { demoCommand } from './demo.ts';
 import { doctorCommand } from './doctor.ts';
 import { embedCommand } from './embed.ts';
 import { evalCommand } from './eval.ts';
+import { mergeCommand } from './merge.ts';
 import { pullCommand } from './pull.ts';
 import { rankCommand } from './rank.ts';
 
@@ -29,7 +31,17 @@ Examples:
     --question 'What is 1/2 + 1/3?' --correct '5/6' --incorrect '2/5'`,
   );
 
-for (const add of [doctorCommand, pullCommand, embedCommand, rankCommand, evalCommand, baselineCommand, demoCommand])
+for (const add of [
+  doctorCommand,
+  pullCommand,
+  embedCommand,
+  rankCommand,
+  evalCommand,
+  baselineCommand,
+  mergeCommand,
+  demoCommand,
+  benchCommand,
+])
   add(program);
 
 try {

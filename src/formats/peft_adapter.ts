@@ -5,11 +5,10 @@
  */
 import { z } from 'zod';
 import { UserError } from '../errors.ts';
-import { toHalf } from '../half.ts';
-import { toBf16 } from './bits.ts';
 import { readJson } from './bytes_source.ts';
 import type { ModelConfig } from './config.ts';
 import { LAYER_LINEARS, linearShapes } from './decoder_paths.ts';
+import { type FloatDtype, narrow } from './narrow.ts';
 import { alphaOf, rankOf, type ScaleConfig } from './peft_scale.ts';
 import { quote } from './quote.ts';
 import { readSafetensors, serializeSafetensors, type TensorToWrite } from './safetensors.ts';
@@ -221,7 +220,7 @@ export interface AdapterToWrite {
   readonly config: AdapterConfig;
   /** A [r, in], B [out, r]. */
   readonly modules: ReadonlyMap<string, { readonly A: Float32Array; readonly B: Float32Array; readonly r: number }>;
-  readonly dtype?: 'F32' | 'F16' | 'BF16';
+  readonly dtype?: FloatDtype;
   /** Whether keys are those of a causal LM ('model.layers…') or of its bare model; by default as task_type says. */
   readonly causalLm?: boolean;
 }
@@ -241,12 +240,4 @@ export function serializeAdapter(adapter: AdapterToWrite): { config: string; wei
     }
   }
   return { config: `${JSON.stringify(config, null, 2)}\n`, weights: serializeSafetensors(tensors, { format: 'pt' }) };
-}
-
-function narrow(values: Float32Array, dtype: 'F32' | 'F16' | 'BF16', name: string): ArrayBufferView {
-  const limit = dtype === 'F16' ? 65520 : Number.POSITIVE_INFINITY;
-  const bad = values.findIndex((value) => !(Math.abs(value) < limit));
-  if (bad >= 0) throw new UserError(`${name}: value ${bad} is ${values[bad]}, which ${dtype} cannot hold; not written`);
-  if (dtype === 'F32') return values;
-  return Uint16Array.from(values, dtype === 'F16' ? toHalf : toBf16);
 }
