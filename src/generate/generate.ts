@@ -1,0 +1,180 @@
+/**
+ * Questions in any number from the items of all topics, in Eedi's columns: every misconception about equally often,
+ * letters shuffled, the same questions for the same seed.
+ */
+import { LETTERS, type Letter, type Question } from '../data/questions.ts';
+import { Draw, type Split } from './draw.ts';
+import { type Drawn, fillers, type Item, isSane, tellingAnswers } from './item.ts';
+import { leadIn } from './phrasing.ts';
+import { plainMaths } from './plain.ts';
+import { ITEMS } from './topics/index.ts';
+
+export interface GenerateOptions {
+  n: number;
+  seed: number;
+  split?: Split;
+  /** Questions that must not come up: those with the same numbers and the same correct answer are drawn anew. */
+  exclude?: readonly Pick<Question, 'text' | 'answers' | 'correct'>[];
+  onProgress?: (done: number) => void;
+}
+
+/** A question, with the item that it is of. */
+export interface Generated extends Omit<Question, 'line'> {
+  item: string;
+}
+
+/** Share of the questions with mathematics as people type it, without LaTeX. */
+const PLAIN = 0.2;
+/** Share without construct and subject: whoever asks about a wrong answer need not know them. */
+const NAMELESS = 0.25;
+/** Share that opens with a sentence that has nothing to do with the mathematics. */
+const LEAD_IN = 0.15;
+
+/** Draws of one item for one misconception before another item is tried. */
+const TRIES = 40;
+
+/** Every construct and subject of all items has a number of its own, which does not depend on what is drawn. */
+const numbered = (names: readonly string[]) => new Map([...new Set(names)].sort().map((name, i) => [name, i + 1]));
+const CONSTRUCTS = numbered(ITEMS.flatMap(({ construct }) => construct));
+const SUBJECTS = numbered(ITEMS.map(({ subject }) => subject));
+
+/** The ids that an item's draws lead to, found by drawing it. */
+function misconceptionsOf(item: Item, split: Split): number[] {
+  const r = new Draw(1, split);
+  const ids = new Set<number>();
+  for (let i = 0; i < TRIES; i++) {
+    const drawn = item.draw(r);
+    if (isSane(drawn)) for (const id of tellingAnswers(drawn).keys()) ids.add(id);
+  }
+  return [...ids];
+}
+
+/** The items by the misconceptions that they tell apart: what is covered, ids ascending. */
+export function coverage(split: Split = 'train'): Map<number, Item[]> {
+  const covered = new Map<number, Item[]>();
+  for (const item of ITEMS)
+    for (const id of misconceptionsOf(item, split)) covered.set(id, [...(covered.get(id) ?? []), item]);
+  return new Map([...covered].sort(([a], [b]) => a - b));
+}
+
+/**
+ * `n` questions with ids 0 to n - 1, no two alike. Throws an Error where an item cannot be drawn, which is a fault of
+ * the item, and a RangeError where there are not so many questions.
+ */
+export function generate({ n, seed, split = 'train', exclude = [], onProgress }: GenerateOptions): Generated[] {
+  const r = new Draw(seed, split);
+  const covered = coverage(split);
+  const counts = new Map([...covered.keys()].map((id) => [id, 0]));
+  const excluded = new Set(exclude.map(({ text, answers, correct }) => numbersKey(text, answers[correct])));
+  const seen = new Set<string>();
+  const questions: Generated[] = [];
+  const exhausted = new Set<number>();
+  while (questions.length < n) {
+    const wanted = rarest(counts, exhausted, r);
+    if (wanted === undefined) throw new RangeError(`only ${questions.length} different questions could be drawn`);
+    const question = drawQuestion(wanted, covered.get(wanted)!, counts, excluded, seen, r);
+    if (question === undefined) {
+      exhausted.add(wanted);
+      continue;
+    }
+    for (const id of Object.values(question.labels)) counts.set(id, counts.get(id)! + 1);
+    questions.push({ questionId: questions.length, ...question });
+    onProgress?.(questions.length);
+  }
+  return questions;
+}
+
+/** One of the misconceptions with the fewest labels so far. */
+function rarest(counts: ReadonlyMap<number, number>, exhausted: ReadonlySet<number>, r: Draw): number | undefined {
+  let least = Number.POSITIVE_INFINITY;
+  let ids: number[] = [];
+  for (const [id, count] of counts) {
+    if (count > least || exhausted.has(id)) continue;
+    if (count < least) ids = [];
+    least = count;
+    ids.push(id);
+  }
+  return ids.length === 0 ? undefined : r.pick(ids);
+}
+
+/** A question not seen before with an option for the misconception `wanted`. */
+function drawQuestion(
+  wanted: number,
+  items: readonly Item[],
+  counts: ReadonlyMap<number, number>,
+  excluded: ReadonlySet<string>,
+  seen: Set<string>,
+  r: Draw,
+): Omit<Generated, 'questionId'> | undefined {
+  for (let tries = 0; tries < TRIES * items.length; tries++) {
+    const item = r.pick(items);
+    const drawn = item.draw(r);
+    if (!isSane(drawn)) continue;
+    const telling = tellingAnswers(drawn);
+    if (!telling.has(wanted)) continue;
+    // The other options show the misconceptions that have come up least.
+    const rest = r
+      .shuffled([...telling.keys()])
+      .filter((id) => id !== wanted && counts.has(id))
+      .sort((a, b) => counts.get(a)! - counts.get(b)!);
+    const question = assemble(item, drawn, [wanted, ...rest.slice(0, 2)], telling, r);
+    if (question === undefined) continue;
+    const key = JSON.stringify([question.text, question.answers[question.correct]]);
+    if (seen.has(key) || excluded.has(numbersKey(question.text, question.answers[question.correct]))) continue;
+    seen.add(key);
+    return question;
+  }
+  return undefined;
+}
+
+function assemble(
+  item: Item,
+  drawn: Drawn,
+  ids: readonly number[],
+  telling: ReadonlyMap<number, string>,
+  r: Draw,
+): Omit<Generated, 'questionId'> | undefined {
+  const labelled = ids.map((id) => ({ id, text: telling.get(id)! }));
+  const texts = [drawn.correct, ...labelled.map(({ text }) => text)];
+  const extra = fillers(drawn, texts, 4 - texts.length, r);
+  const options = r.shuffled([
+    { id: -1, text: drawn.correct },
+    ...labelled,
+    ...extra.map((text) => ({ id: undefined, text })),
+  ]);
+  if (options.length < 4) return undefined;
+  const phrasing = r.pick(drawn.ask.filter(({ heldOut }) => heldOut === (r.split === 'held-out'))).text;
+  const opened = r.chance(LEAD_IN) ? `${leadIn(r)} ${phrasing}` : phrasing;
+  const times = r.pick(['×', '×', 'x', '*']);
+  const write = r.chance(PLAIN) ? (text: string) => plainMaths(text, times) : (text: string) => text;
+  const answers = {} as Record<Letter, string>;
+  const labels: Partial<Record<Letter, number>> = {};
+  let correct: Letter = 'A';
+  options.forEach(({ id, text }, i) => {
+    const letter = LETTERS[i];
+    answers[letter] = write(text);
+    if (id === -1) correct = letter;
+    else if (id !== undefined) labels[letter] = id;
+  });
+  const construct = r.pick([item.construct].flat());
+  const named = !r.chance(NAMELESS);
+  return {
+    item: item.name,
+    constructId: named ? CONSTRUCTS.get(construct) : undefined,
+    construct: named ? construct : undefined,
+    subjectId: named ? SUBJECTS.get(item.subject) : undefined,
+    subject: named ? item.subject : undefined,
+    correct,
+    text: write(opened),
+    answers,
+    labels,
+  };
+}
+
+/** The numbers of a question and of its correct answer: what makes it the same question in other words. */
+function numbersKey(text: string, correct: string): string {
+  const numbers = (s: string) => (s.replaceAll('{,}', '').match(/\d+(?:\.\d+)?/g) ?? []).map(Number);
+  const asked = numbers(text);
+  // Without numbers the words themselves tell questions apart.
+  return asked.length === 0 ? text : JSON.stringify([asked, numbers(correct)]);
+}
