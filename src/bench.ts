@@ -1,24 +1,33 @@
 /**
- * What every *.bench.ts exports, and how it is timed: warm, on the GPU's own clock, median and spread.
- * The benchmark files sit beside their kernels; `scripts/bench.ts` and `lacuna doctor` run them.
+ * What every *.bench.ts exports, and how a case of it is run: checked on poisoned outputs first, then timed warm on the
+ * GPU's own clock, median and spread. The files sit beside their kernels; `lacuna bench` runs them all.
  */
 import type { Gpu } from './gpu/gpu.ts';
-import type { Recorder, Recording } from './gpu/recorder.ts';
+import { Recorder, type Recording } from './gpu/recorder.ts';
 
 export interface BenchCase {
+  /** The operator's folder name, with what is special about the call: 'linear q4', 'rms_norm backward'. */
   kernel: string;
-  /** e.g. "M=4096 N=4096 K=4096 g=32". */
+  /** e.g. "M=4096 N=4096 K=4096 g=32". With `kernel` it names the case across runs. */
   shape: string;
-  /** Fewest bytes the call must move, each input read once and each output written once. */
+  /** Fewest bytes a call must move, each input read once and each output written once. */
   bytes: number;
+  /** Of one call, a multiplication and an addition counted as two. */
   flops: number;
-  /** Makes inputs (random) and poisoned outputs, and records the call once. */
+  /**
+   * How many calls `record` makes, 1 by default. More, each with operands of its own, is for those that would otherwise
+   * stay in a cache, which in a model they do not.
+   */
+  calls?: number;
+  /** Makes inputs (random) and poisoned outputs, and records the call. */
   record(r: Recorder): Promise<void> | void;
   /** Largest error against the float64 reference over a sample of outputs, divided by the tolerance: ≤ 1 passes. */
   check(): Promise<number>;
   /** Frees what `record` made. */
   free(): void;
 }
+
+export type Bench = (gpu: Gpu) => BenchCase[];
 
 export interface Timing {
   /** Median nanoseconds a call. */
@@ -27,24 +36,73 @@ export interface Timing {
   spread: number;
 }
 
+export interface Effort {
+  /** How long the GPU is kept busy before the first sample counts. */
+  warmMs?: number;
+  samples?: number;
+  /** About how long a sample takes; a call that takes longer is a sample. */
+  sampleMs?: number;
+}
+
+/** What `time` takes for a GPU, and for a driver that runs on the CPU, which has no clock to raise and is slow. */
+export const EFFORT = {
+  gpu: { warmMs: 500, samples: 15, sampleMs: 2 },
+  software: { warmMs: 0, samples: 5, sampleMs: 10 },
+} as const;
+
+/** Samples that wait on the GPU at a time, so that it never waits for the CPU. */
+const IN_FLIGHT = 3;
+
 /**
- * Times a recording. The GPU idles at a fraction of its clock, so it is kept busy for `warmMs` first and the
- * CPU does not pause between samples. Needs timestamp-query.
+ * Times a recording. A GPU idles at a fraction of its clock and takes half a second of continuous work to leave it:
+ * samples are queued ahead of each other from the first one on, and those that finish within `warmMs` do not count.
+ * Needs timestamp-query.
  */
-export async function time(recording: Recording, { warmMs = 500, samples = 15, sampleMs = 2 } = {}): Promise<Timing> {
-  const { gpu } = recording;
+export async function time(recording: Recording, effort: Effort = {}): Promise<Timing> {
+  const { warmMs, samples, sampleMs } = { ...EFFORT.gpu, ...effort };
   const once = Math.max(1, await recording.time(1));
   const repeats = Math.max(1, Math.min(500, Math.round((sampleMs * 1e6) / once)));
   const end = performance.now() + warmMs;
-  while (performance.now() < end) {
-    recording.replay();
-    await gpu.idle();
-  }
+  const queued: Promise<number>[] = [];
   const ns: number[] = [];
-  for (let i = 0; i < samples; i++) ns.push(await recording.time(repeats));
+  while (ns.length < samples) {
+    const wanted = performance.now() < end ? IN_FLIGHT : Math.min(IN_FLIGHT, samples - ns.length);
+    while (queued.length < wanted) queued.push(recording.time(repeats));
+    const sample = await (queued.shift() as Promise<number>);
+    if (performance.now() >= end) ns.push(sample);
+  }
+  await Promise.all(queued);
   ns.sort((a, b) => a - b);
   const median = ns[samples >> 1];
   return { ns: median, spread: (ns[(3 * samples) >> 2] - ns[samples >> 2]) / 2 / median };
 }
 
-export type Bench = (gpu: Gpu) => BenchCase[];
+export interface Measured extends Timing {
+  kernel: string;
+  shape: string;
+  bytes: number;
+  flops: number;
+  /** The labels of the dispatches that a call made, in order: which forms ran. */
+  forms: string[];
+  /** Largest error over its tolerance; above 1, or not finite, the check has failed. */
+  error: number;
+}
+
+/** Records, runs and checks a case, and times it. What it made is freed, whatever happens. */
+export async function measure(gpu: Gpu, c: BenchCase, effort: Effort = {}): Promise<Measured> {
+  const { kernel, shape, bytes, flops, calls = 1 } = c;
+  const r = new Recorder(gpu);
+  let recording: Recording | undefined;
+  try {
+    await c.record(r);
+    recording = await r.finish();
+    recording.replay();
+    const error = await c.check();
+    const { ns, spread } = await time(recording, effort);
+    const forms = r.dispatches.slice(0, r.dispatches.length / calls).map(({ label }) => label);
+    return { kernel, shape, bytes, flops, forms, error, ns: ns / calls, spread };
+  } finally {
+    recording?.free();
+    c.free();
+  }
+}

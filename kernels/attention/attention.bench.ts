@@ -33,7 +33,7 @@ function one(gpu: Gpu, S: number, n: number, heads: number, kvHeads: number, hea
   let made: Tensor[] = [];
   let sequences: Sequences | undefined;
   return {
-    kernel: `attention ${p.form}`,
+    kernel: 'attention',
     shape: `${S}x${n} H=${heads} KV=${kvHeads} D=${headDim}`,
     bytes: (act === 'f16' ? 2 : 4) * T * (width + heads * headDim),
     // A product and a sum for each channel of each key that a query sees, for the scores and for the values.

@@ -5,7 +5,7 @@
 import { scaleLinear, scaleLog } from 'd3-scale';
 import { line, symbol, symbolCircle, symbolDiamond, symbolSquare, symbolTriangle } from 'd3-shape';
 import { decimateLine, decimateMarks, type Point } from './decimate.ts';
-import { colourClass, ellipsis, escapeXml, px, short, svgDocument, text, textWidth } from './svg.ts';
+import { COLOURS, colourClass, ellipsis, escapeXml, px, short, svgDocument, text, textWidth } from './svg.ts';
 
 export interface Series {
   /** In the legend; '' leaves it out. */
@@ -279,7 +279,8 @@ function swatch(s: Series, k: number, x: number, y: number): string {
   return `<path class="line${s.dashed ? ' dashed' : ''}${s.faint ? ' faint' : ''}" d="M${px(x)},${px(y)}h20"/>`;
 }
 
-const shapeOf = (k: number) => symbol(SHAPES[k % SHAPES.length], 44)() ?? '';
+/** Where colours repeat, shapes differ. */
+const shapeOf = (k: number) => symbol(SHAPES[(k + Math.floor(k / COLOURS)) % SHAPES.length], 44)() ?? '';
 
 function drawSeries(s: Series, k: number, panel: Panel, x: Scale, y: Scale, step: number, bottom: number): string {
   const points: Point[] = Array.from({ length: Math.min(s.x.length, s.y.length) }, (_, i) => [x(s.x[i]), y(s.y[i])]);

@@ -35,7 +35,11 @@ const STYLE = `.lacuna-plot{${LIGHT};font:12px system-ui,-apple-system,"Segoe UI
 .lacuna-plot .faint{opacity:.3;stroke-width:1}
 .lacuna-plot .mark{fill:var(--c);stroke:var(--paper);stroke-width:.75}
 .lacuna-plot .bar{fill:var(--c)}
+.lacuna-plot .before{stroke:var(--ink);stroke-width:2;fill:none}
 ${PALETTE.map((_, i) => `.lacuna-plot .c${i}{--c:var(--c${i})}`).join('\n')}`;
+
+/** How many series there are before colours repeat. */
+export const COLOURS = PALETTE.length;
 
 export const colourClass = (i: number): string => `c${i % PALETTE.length}`;
 

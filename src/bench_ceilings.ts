@@ -1,0 +1,109 @@
+/**
+ * What this GPU can do at most, measured now: the rate of a copy, and of multiplying and adding with everything in
+ * registers, on subgroup matrices where the tier has them. A benchmark's share of these is what it says of a kernel.
+ */
+import { EFFORT, type Effort, time } from './bench.ts';
+import { UserError } from './errors.ts';
+import type { Gpu } from './gpu/gpu.ts';
+import { Recorder } from './gpu/recorder.ts';
+import { specialise } from './gpu/wgsl.ts';
+import { toHalf } from './half.ts';
+import { measureCopy } from './infer/measure.ts';
+
+export interface Ceilings {
+  /** Bytes a second, read and written added up. */
+  copy: number;
+  /** FLOP a second, f32 sums. */
+  multiply: number;
+  /** What multiplied: 'subgroup matrices f16 -> f32' or 'f32'. */
+  unit: string;
+}
+
+/** Throws a UserError where the GPU copies or multiplies wrongly. */
+export async function measureCeilings(gpu: Gpu): Promise<Ceilings> {
+  const effort = EFFORT[gpu.description.software ? 'software' : 'gpu'];
+  const { bytes: copy } = await measureCopy(gpu);
+  if (gpu.caps.matrix) {
+    const multiply = await matrixRate(gpu, { effort });
+    return { copy, multiply, unit: 'subgroup matrices f16 -> f32' };
+  }
+  return { copy, multiply: await plainRate(gpu, effort), unit: 'f32' };
+}
+
+/** FLOP a second of vec4<f32> sums c = c a + b. */
+async function plainRate(gpu: Gpu, effort: Effort): Promise<number> {
+  // As many sums as hide the latency of each and stay in registers, of which a CPU has sixteen of one number's lanes.
+  const [groups, wg, rounds, sums] = gpu.description.software ? [64, 64, 4096, 2] : [4096, 256, 2048, 8];
+  const each = Array.from({ length: sums }, (_, i) => i);
+  const code = `@group(0) @binding(0) var<storage, read> x: array<vec4<f32>>;
+@group(0) @binding(1) var<storage, read_write> y: array<vec4<f32>>;
+@compute @workgroup_size(${wg}) fn main(@builtin(global_invocation_id) id: vec3<u32>) {
+let a = x[id.x % ${wg}u];
+let b = x[${wg}u + id.x % ${wg}u];
+${each.map((i) => `var c${i} = b * ${i}.0;`).join('\n')}
+for (var k = 0u; k < ${rounds}u; k++) {
+${each.map((i) => `c${i} = fma(c${i}, a, b);`).join('\n')}
+}
+y[id.x] = ${each.map((i) => `c${i}`).join(' + ')};
+}`;
+  // |a| <= 1/2: every sum comes to rest at b / (1 - a).
+  const values = Float32Array.from({ length: 8 * wg }, (_, i) => Math.sin(i + 1) / 2);
+  const x = gpu.upload('x', 'f32', [2 * wg, 4], values);
+  const y = gpu.tensor('y', 'f32', [groups * wg, 4]);
+  const r = new Recorder(gpu);
+  r.dispatch({ label: 'multiply', code, bindings: [x, y], grid: [groups] });
+  const { ns } = await time(await r.finish(), effort);
+  const result = await gpu.read(y, 4 * wg);
+  gpu.free(x, y);
+  const wrong = result.findIndex((v, i) => {
+    const expected = (sums * values[4 * wg + i]) / (1 - values[i]);
+    return !(Math.abs(v - expected) <= 1e-4 * Math.abs(expected));
+  });
+  if (wrong >= 0) throw new UserError(`${gpu.description.description}: multiplies wrongly: update the GPU's driver`);
+  return (groups * wg * rounds * sums * 8 * 1e9) / ns;
+}
+
+/** FLOP a second of multiply-accumulate alone; `reload`: with its operands read from workgroup memory each time. */
+export async function matrixRate(
+  gpu: Gpu,
+  { reload = false, effort = {} }: { reload?: boolean; effort?: Effort } = {},
+): Promise<number> {
+  const [groups, rounds] = [264, 2000];
+  // Of a subgroup, so that none waits for its last sum.
+  const SUMS = 16;
+  const random = Uint16Array.from({ length: 10240 }, (_, i) => toHalf(Math.sin(7919 * i)));
+  const x = gpu.upload('x', 'f16', [random.length], random);
+  const y = gpu.tensor('y', 'f32', [groups * 4 * SUMS * 256]);
+  const operands = (at: string) =>
+    [0, 1, 2, 3].map(
+      (i) =>
+        `a[${i}] = subgroupMatrixLoad<subgroup_matrix_left<f16, 16, 16>, row_major>(&s, ${i * 80}u + t / 32u % 2u * 320u + ${at}, 5u);
+b[${i}] = subgroupMatrixLoad<subgroup_matrix_right<f16, 16, 16>, col_major>(&s, ${640 + i * 80}u + t / 64u * 320u + ${at}, 5u);`,
+    );
+  const sums = Array.from({ length: SUMS }, (_, i) => i);
+  const body = `@group(0) @binding(0) var<storage, read> x: array<vec4<u32>>;
+@group(0) @binding(1) var<storage, read_write> y: array<vec4<f32>>;
+var<workgroup> s: array<vec4<u32>, 1280>;
+@compute @workgroup_size(128) fn main(@builtin(workgroup_id) w: vec3<u32>, @builtin(local_invocation_index) t: u32) {
+for (var i = t; i < 1280u; i += 128u) { s[i] = x[i]; }
+workgroupBarrier();
+var a: array<subgroup_matrix_left<f16, 16, 16>, 4>;
+var b: array<subgroup_matrix_right<f16, 16, 16>, 4>;
+var c: array<subgroup_matrix_result<f32, 16, 16>, ${SUMS}>;
+${reload ? '' : operands('0u').join('\n')}
+for (var k = 0u; k < ${rounds}u; k++) {
+${reload ? operands('(k % 2u) * 2u').join('\n') : ''}
+${sums.map((i) => `c[${i}] = subgroupMatrixMultiplyAccumulate(a[${i & 3}], b[${i >> 2}], c[${i}]);`).join('\n')}
+}
+${sums.map((i) => `subgroupMatrixStore<row_major>(&y, ((w.x * 4u + t / 32u) * ${SUMS}u + ${i}u) * 64u, c[${i}], 4u);`).join('\n')}
+}`;
+  const code = specialise(body, { enable: ['f16', 'subgroups', 'chromium_experimental_subgroup_matrix'] });
+  const r = new Recorder(gpu);
+  r.dispatch({ label: 'multiply-accumulate', code, bindings: [x, y], grid: [groups] });
+  const { ns } = await time(await r.finish(), effort);
+  const end = await gpu.read(y, SUMS * 256);
+  gpu.free(x, y);
+  if (!end.every(Number.isFinite))
+    throw new UserError(`${gpu.description.description}: multiplies wrongly: update the GPU's driver`);
+  return (groups * 4 * SUMS * 8192 * rounds * 1e9) / ns;
+}
