@@ -33,7 +33,7 @@ const WG = 256;
 
 /** The fewest equal chunks of rows that one binding each can hold. */
 export function plan(
-  caps: Caps,
+  caps: Pick<Caps, 'maxBinding'>,
   table: { vocab: number; C: number; dtype: 'f16' | 'f32' },
 ): { first: number; count: number }[] {
   const { vocab, C, dtype } = table;

@@ -29,7 +29,7 @@ export function kernelForms(gpu: Gpu): KernelForm[] {
     A: gpu.tensor('A', 'f32', [32, C]),
     B: gpu.tensor('B', 'f32', [heads * headDim, 32]),
   };
-  qkv.loras.push({ column: 0, lora });
+  qkv.loras.push({ column: 0, lora, site: 0 });
   const forms = TOKENS.flatMap((tokens) => {
     const seqs = new Sequences(gpu, tokens, tokens, attentionPlan(gpu.caps, CONFIG).rows);
     const s = activations(gpu, CONFIG, tokens, tokens);

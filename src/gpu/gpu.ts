@@ -64,6 +64,26 @@ export class Gpu {
     return { label, dtype, shape, buffer, bytes };
   }
 
+  /**
+   * Elements first .. of `t` as a tensor of their own, on the same buffer: a parameter in a flat buffer of all. It
+   * begins at a multiple of 256 bytes, as bindings must. One dispatch must not read one view of a buffer and write
+   * another: WebGPU takes the buffer as a whole there.
+   */
+  view(t: Tensor, label: string, first: number, shape: readonly number[]): Tensor {
+    const bytes = tensorBytes(t.dtype, shape);
+    const offset = (t.offset ?? 0) + first * BYTES[t.dtype];
+    if (offset % 256 || offset + bytes > (t.offset ?? 0) + t.bytes)
+      throw new Error(`${label} [${shape.join(', ')}] at ${first} is no view of ${t.label} [${t.shape.join(', ')}]`);
+    return { label, dtype: t.dtype, shape, buffer: t.buffer, bytes, offset };
+  }
+
+  /** Fills `t` with zero bytes, after all that was submitted before. */
+  clear(t: Tensor): void {
+    const encoder = this.device.createCommandEncoder();
+    encoder.clearBuffer(t.buffer, t.offset ?? 0, t.bytes);
+    this.device.queue.submit([encoder.finish()]);
+  }
+
   /** A tensor holding `data`: Float32Array for f32, Uint16Array of half bits for f16, Uint32Array for u32. */
   upload(
     label: string,
@@ -90,7 +110,7 @@ export class Gpu {
       padded.set(bytes);
       bytes = padded;
     }
-    this.device.queue.writeBuffer(t.buffer, at, bytes);
+    this.device.queue.writeBuffer(t.buffer, (t.offset ?? 0) + at, bytes);
   }
 
   dim(label: string, x = 0, y = 0, z = 0, w = 0): Dim {
@@ -110,8 +130,10 @@ export class Gpu {
     return made;
   }
 
+  /** Frees tensors that own their buffers; a view goes with the tensor that it is of. */
   free(...tensors: readonly Tensor[]): void {
     for (const t of tensors) {
+      if (t.offset !== undefined) continue;
       t.buffer.destroy();
       this.allocated -= t.bytes;
     }
@@ -119,17 +141,17 @@ export class Gpu {
 
   /** The first `count` elements of `t` (all by default), copied back: its dtype's typed array, f16 as half bits. */
   async read(t: Tensor, count = elements(t.shape)): Promise<Float32Array | Uint16Array | Uint32Array> {
-    const raw = await this.readBuffer(t.buffer, Math.ceil((count * BYTES[t.dtype]) / 4) * 4);
+    const raw = await this.readBuffer(t.buffer, Math.ceil((count * BYTES[t.dtype]) / 4) * 4, t.offset);
     if (t.dtype === 'f32') return new Float32Array(raw, 0, count);
     return t.dtype === 'f16' ? new Uint16Array(raw, 0, count) : new Uint32Array(raw, 0, count);
   }
 
-  /** The first `bytes` of a buffer. Throws what went wrong on the device since the last read. */
-  async readBuffer(buffer: GPUBuffer, bytes: number): Promise<ArrayBuffer> {
+  /** `bytes` of a buffer from byte `at` on. Throws what went wrong on the device since the last read. */
+  async readBuffer(buffer: GPUBuffer, bytes: number, at = 0): Promise<ArrayBuffer> {
     this.check();
     const staging = this.device.createBuffer({ size: bytes, usage: GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST });
     const encoder = this.device.createCommandEncoder();
-    encoder.copyBufferToBuffer(buffer, 0, staging, 0, bytes);
+    encoder.copyBufferToBuffer(buffer, at, staging, 0, bytes);
     this.device.queue.submit([encoder.finish()]);
     try {
       await staging.mapAsync(GPUMapMode.READ);

@@ -98,7 +98,7 @@ export class Recorder {
         layout: pipeline.getBindGroupLayout(0),
         entries: d.bindings.map((b, binding) => ({
           binding,
-          resource: { buffer: b.buffer, size: b instanceof Dim ? 16 : b.bytes },
+          resource: b instanceof Dim ? { buffer: b.buffer } : { buffer: b.buffer, offset: b.offset, size: b.bytes },
         })),
       });
       const grid = d.grid;

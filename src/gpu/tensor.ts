@@ -1,4 +1,4 @@
-/** A tensor is a named, typed, row-major view of a GPU buffer. It owns nothing but its buffer, and computes nothing. */
+/** A tensor is a named, typed, row-major stretch of a GPU buffer, of the whole of it or of a part. It computes nothing. */
 
 export type DType = 'f32' | 'f16' | 'u32';
 export const BYTES: Record<DType, number> = { f32: 4, f16: 2, u32: 4 };
@@ -8,6 +8,8 @@ export interface Tensor {
   readonly dtype: DType;
   readonly shape: readonly number[];
   readonly buffer: GPUBuffer;
+  /** Byte of the buffer at which a view begins, a multiple of 256; absent where the tensor owns its buffer. */
+  readonly offset?: number;
   /** Bytes used, a multiple of 4. */
   readonly bytes: number;
 }

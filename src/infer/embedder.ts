@@ -5,14 +5,14 @@
 import { plan as attentionPlan } from '../../kernels/attention/attention.ts';
 import { Sequences } from '../../kernels/attention/sequences.ts';
 import { l2Normalize } from '../../kernels/l2_normalize/l2_normalize.ts';
-import { poolLast, poolMean } from '../../kernels/pool/pool.ts';
+import { poolMean } from '../../kernels/pool/pool.ts';
 import { rmsNorm } from '../../kernels/rms_norm/rms_norm.ts';
 import { UserError } from '../errors.ts';
 import type { ModelConfig } from '../formats/config.ts';
 import type { Gpu } from '../gpu/gpu.ts';
 import { Recorder, type Recording } from '../gpu/recorder.ts';
-import type { Tensor } from '../gpu/tensor.ts';
 import { type Activations, activationBytes, activations, forward } from '../model/decoder.ts';
+import { type EmbeddingActivations, embedding, embeddingActivations } from '../model/embedding.ts';
 import type { Tokenizer } from '../model/tokenizer.ts';
 import { freeModel, type ModelWeights } from '../model/weights.ts';
 import { packBatches } from './batches.ts';
@@ -59,14 +59,13 @@ export class Embedder {
   readonly pooling: Pooling;
   readonly #seqs: Sequences;
   readonly #activations: Activations;
-  readonly #pooled: Tensor[];
-  readonly #out: Tensor;
+  readonly #vectors: EmbeddingActivations;
   readonly #recording: Recording;
 
   private constructor(
     parts: Pick<Embedder, 'gpu' | 'model' | 'tokenizer' | 'maxLength' | 'batchTokens' | 'pooling'>,
     seqs: Sequences,
-    made: { activations: Activations; pooled: Tensor[]; out: Tensor; recording: Recording },
+    made: { activations: Activations; vectors: EmbeddingActivations; recording: Recording },
   ) {
     this.gpu = parts.gpu;
     this.model = parts.model;
@@ -76,12 +75,11 @@ export class Embedder {
     this.pooling = parts.pooling;
     this.#seqs = seqs;
     this.#activations = made.activations;
-    this.#pooled = made.pooled;
-    this.#out = made.out;
+    this.#vectors = made.vectors;
     this.#recording = made.recording;
   }
 
-  /** Records and compiles. `onCompile` counts the pipelines done. Owns the model: `free` frees it too. */
+  /** Records and compiles. `onCompile` counts the pipelines done. Owns the model unless `free` is told otherwise. */
   static async create(
     gpu: Gpu,
     model: ModelWeights,
@@ -97,28 +95,22 @@ export class Embedder {
       );
     const batchTokens = batchTokensFor(gpu, config, maxLength, options.batchTokens);
     const pooling = options.pooling ?? 'last';
-    const C = config.hiddenSize;
     const seqs = new Sequences(gpu, batchTokens, Math.min(batchTokens, 4096), attentionPlan(gpu.caps, config).rows);
     const s = activations(gpu, config, batchTokens, maxLength);
-    const vectors = (label: string) => gpu.tensor(label, 'f32', [seqs.maxSequences, C]);
-    const [pooled, normed, out] = [vectors('pooled'), vectors('normed'), vectors('embeddings')];
+    const vectors = embeddingActivations(gpu, seqs, config.hiddenSize);
 
     const r = new Recorder(gpu);
     forward(r, model, s, seqs);
-    const eps = config.rmsEps;
-    if (pooling === 'last') {
-      // The norm is row by row, so pooling first spares it all rows but one a sequence.
-      poolLast(r, { h: s.h, starts: seqs.starts, y: pooled, count: seqs.count });
-      rmsNorm(r, { x: pooled, weight: model.norm, y: normed, rows: seqs.count, eps });
-    } else {
-      const all = r.scratch('normed tokens', 'f32', [batchTokens, C]);
-      rmsNorm(r, { x: s.h, weight: model.norm, y: all, rows: seqs.tokens, eps });
-      poolMean(r, { h: all, starts: seqs.starts, y: normed, count: seqs.count });
+    if (pooling === 'last') embedding(r, model, s.h, vectors, seqs);
+    else {
+      const all = r.scratch('normed tokens', 'f32', s.h.shape);
+      rmsNorm(r, { x: s.h, weight: model.norm, y: all, rows: seqs.tokens, eps: config.rmsEps });
+      poolMean(r, { h: all, starts: seqs.starts, y: vectors.normed, count: seqs.count });
+      l2Normalize(r, { x: vectors.normed, y: vectors.out, rows: seqs.count });
     }
-    l2Normalize(r, { x: normed, y: out, rows: seqs.count });
     const recording = await r.finish(onCompile);
     const parts = { gpu, model, tokenizer, maxLength, batchTokens, pooling };
-    return new Embedder(parts, seqs, { activations: s, pooled: [pooled, normed], out, recording });
+    return new Embedder(parts, seqs, { activations: s, vectors, recording });
   }
 
   /** Length of a vector. */
@@ -168,7 +160,7 @@ export class Embedder {
     for (const batch of packBatches(lengths, { tokens: this.batchTokens, sequences: this.#seqs.maxSequences })) {
       this.#seqs.set(batch.map((i) => tokens[i]));
       this.#recording.replay();
-      const vectors = this.gpu.readBuffer(this.#out.buffer, batch.length * d * 4);
+      const vectors = this.gpu.readBuffer(this.#vectors.out.buffer, batch.length * d * 4);
       const collected = collect(batch, vectors);
       collected.catch(() => {}); // reported when it is awaited, one batch later
       await previous;
@@ -184,10 +176,11 @@ export class Embedder {
     return this.#recording.profile();
   }
 
-  free(): void {
+  /** Frees what the embedder made, and the model with it unless somebody else owns it. */
+  free({ keepModel = false } = {}): void {
     this.#recording.free();
     this.#seqs.free();
-    this.gpu.free(...Object.values(this.#activations), ...this.#pooled, this.#out);
-    freeModel(this.gpu, this.model);
+    this.gpu.free(...Object.values(this.#activations), ...Object.values(this.#vectors));
+    if (!keepModel) freeModel(this.gpu, this.model);
   }
 }

@@ -63,37 +63,72 @@ export function activations(gpu: Gpu, c: ModelConfig, maxTokens: number, maxLeng
  * SwiGLU's output is the one activation of real models that outgrows f16 (Qwen2.5's outliers pass 65,504), so it is
  * stored divided by 16, and the down projection multiplies by 16. A power of two: nothing is rounded by it.
  */
-const DOWN_SCALE = { f16: 16, f32: 1 };
+export const DOWN_SCALE = { f16: 16, f32: 1 };
+
+/** Dropout on what the adapters read, while training. */
+export interface AdapterDropout {
+  /** The probability of being dropped. */
+  p: number;
+  /** (seed's low word, its high word, a number that no other batch has, 0). */
+  state: Dim;
+}
+
+export interface Projected {
+  x: Tensor;
+  y: Tensor;
+  rows: Dim;
+  add?: boolean;
+  scale?: number;
+  dropout?: AdapterDropout;
+}
 
 /** y = x Wᵀ for every part of a projection, and its adapters on top. */
-export function project(
-  r: Recorder,
-  p: Projection,
-  { x, y, rows, add = false, scale = 1 }: { x: Tensor; y: Tensor; rows: Dim; add?: boolean; scale?: number },
-): void {
+export function project(r: Recorder, p: Projection, a: Projected): void {
+  const { x, y, rows, add = false, scale = 1 } = a;
   for (const { column, weight, bias } of p.parts) linear(r, { x, weight, bias, y, rows, column, add, scale });
-  for (const { column, lora: l } of p.loras) lora(r, { x, lora: { ...l, scale: l.scale * scale }, y, rows, column });
+  for (const { column, lora: l, site } of p.loras) {
+    const dropout = a.dropout && { ...a.dropout, site };
+    lora(r, { x, lora: { ...l, scale: l.scale * scale }, y, rows, column, dropout });
+  }
 }
 
 /** One layer: h += o(attention(rope(qkv(norm(h))))); h += down(silu(gate(norm(h))) * up(norm(h))). */
-export function layer(r: Recorder, c: ModelConfig, w: LayerWeights, s: Activations, seqs: Sequences): void {
+export function layer(
+  r: Recorder,
+  c: ModelConfig,
+  w: LayerWeights,
+  s: Activations,
+  seqs: Sequences,
+  dropout?: AdapterDropout,
+): void {
+  upToDown(r, c, w, s, seqs, dropout);
+  project(r, w.down, { x: s.act, y: s.h, rows: seqs.tokens, add: true, scale: DOWN_SCALE[r.gpu.activation], dropout });
+}
+
+/** All of a layer but its last product: what the backward pass makes again. s.h ends in the middle of the layer. */
+export function upToDown(
+  r: Recorder,
+  c: ModelConfig,
+  w: LayerWeights,
+  s: Activations,
+  seqs: Sequences,
+  dropout?: AdapterDropout,
+): void {
   const rows = seqs.tokens;
   const shape = { heads: c.heads, kvHeads: c.kvHeads, headDim: c.headDim };
-  const down = DOWN_SCALE[r.gpu.activation];
   rmsNorm(r, { x: s.h, weight: w.inputNorm, y: s.a, rows, eps: c.rmsEps });
-  project(r, w.qkv, { x: s.a, y: s.qkv, rows });
+  project(r, w.qkv, { x: s.a, y: s.qkv, rows, dropout });
   rope(r, { qkv: s.qkv, positions: seqs.positions, table: s.ropeTable, rows, ...shape });
   attention(r, { qkv: s.qkv, y: s.mixed, sequences: seqs, ...shape });
-  project(r, w.o, { x: s.mixed, y: s.h, rows, add: true });
+  project(r, w.o, { x: s.mixed, y: s.h, rows, add: true, dropout });
   rmsNorm(r, { x: s.h, weight: w.postNorm, y: s.a, rows, eps: c.rmsEps });
-  project(r, w.gateUp, { x: s.a, y: s.gateUp, rows });
-  swiglu(r, { gateUp: s.gateUp, y: s.act, rows, scale: 1 / down });
-  project(r, w.down, { x: s.act, y: s.h, rows, add: true, scale: down });
+  project(r, w.gateUp, { x: s.a, y: s.gateUp, rows, dropout });
+  swiglu(r, { gateUp: s.gateUp, y: s.act, rows, scale: 1 / DOWN_SCALE[r.gpu.activation] });
 }
 
 /**
  * Token ids to the residual stream after the last layer, before the final norm. `probe` is called after the
- * embedding (0) and after every layer (1 ..), to record what a test wants to see there.
+ * embedding (0) and after every layer (1 ..), to record what a test or the backward pass wants to keep there.
  */
 export function forward(
   r: Recorder,
@@ -101,11 +136,12 @@ export function forward(
   s: Activations,
   seqs: Sequences,
   probe?: (r: Recorder, depth: number) => void,
+  dropout?: AdapterDropout,
 ): void {
   embed(r, { ids: seqs.ids, table: w.embed, h: s.h, rows: seqs.tokens });
   probe?.(r, 0);
   w.layers.forEach((l, i) => {
-    layer(r, w.config, l, s, seqs);
+    layer(r, w.config, l, s, seqs, dropout);
     probe?.(r, i + 1);
   });
 }

@@ -200,7 +200,8 @@ function libraryEncoder(model: NonNullable<Library['model']>): (word: string) =>
       .filter((id) => id !== undefined);
 }
 
-function parseObject(text: string, name: string): Record<string, unknown> {
+/** A JSON object; UserError, opening with `name`, for anything else. */
+export function parseObject(text: string, name: string): Record<string, unknown> {
   let value: unknown;
   try {
     value = JSON.parse(text);
@@ -213,14 +214,15 @@ function parseObject(text: string, name: string): Record<string, unknown> {
 }
 
 /** tokenizer_config.json gives a token as its text or as an object with `content`. */
-function tokenContent(token: unknown): string | undefined {
+export function tokenContent(token: unknown): string | undefined {
   if (typeof token === 'string') return token;
   const content = (token as { content?: unknown } | null | undefined)?.content;
   return typeof content === 'string' ? content : undefined;
 }
 
 /** A chat template is one text, or several with names, of which `default` counts. */
-function defaultTemplate(template: unknown): string | undefined {
+/** The chat template of tokenizer_config.json, where there may be several by name. */
+export function defaultTemplate(template: unknown): string | undefined {
   if (typeof template === 'string') return template;
   if (!Array.isArray(template)) return undefined;
   return template.find((t) => t?.name === 'default')?.template;

@@ -4,7 +4,7 @@
  * `gguf_file`), so that ids agree with the witness that every golden number here comes from.
  */
 import { UserError } from '../errors.ts';
-import { buildTokenizer, type Tokenizer } from './tokenizer.ts';
+import { buildTokenizer, parseObject, type Tokenizer } from './tokenizer.ts';
 import { type AddedToken, GPT2_SPLIT, splitStage } from './tokenizer_exact.ts';
 
 const LLAMA3_SPLIT = String.raw`(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+`;
@@ -14,7 +14,7 @@ const QWEN2_SPLIT = LLAMA3_SPLIT.replace('{1,3}', '');
  * How a byte-level vocabulary cuts text into words, by `tokenizer.ggml.pre`. `original` is what the model was trained
  * with where transformers' reading of a GGUF file leaves something out.
  */
-interface PreTokenizer {
+export interface PreTokenizer {
   split: string;
   original?: { digitsFirst?: true; nfc?: true; wholeWordsFirst?: true };
 }
@@ -24,7 +24,7 @@ const GPT2_DIGITS: PreTokenizer = { split: GPT2_SPLIT, original: { digitsFirst: 
 const LLAMA3: PreTokenizer = { split: LLAMA3_SPLIT, original: { wholeWordsFirst: true } };
 const QWEN2: PreTokenizer = { split: QWEN2_SPLIT, original: { nfc: true } };
 
-const PRE_TOKENIZERS: ReadonlyMap<string, PreTokenizer> = new Map([
+export const PRE_TOKENIZERS: ReadonlyMap<string, PreTokenizer> = new Map([
   ['default', GPT2],
   ['gpt-2', GPT2],
   ['smollm', GPT2_DIGITS],
@@ -48,6 +48,9 @@ export interface GgufTokenizerOptions {
 }
 
 const NAME = 'GGUF metadata';
+
+/** The key of the GGUF specification under which a file may hold its model's tokenizer.json, whole. */
+export const WHOLE_JSON = 'tokenizer.huggingface.json';
 
 /** `tokenizer.ggml.token_type`. */
 const CONTROL = 3;
@@ -73,11 +76,16 @@ export function tokenizerFromGguf(
   });
 }
 
-/** The same tokenizer as an object with tokenizer.json's structure, for programs that read that. */
+/**
+ * The same tokenizer as an object with tokenizer.json's structure, for programs that read that. A file that holds the
+ * tokenizer.json itself, as `lacuna quantize` writes it, is taken at its word whatever the reading.
+ */
 export function tokenizerJsonFromGguf(
   metadata: Readonly<Record<string, unknown>>,
   { name = NAME, reading = 'transformers' }: GgufTokenizerOptions = {},
 ): Record<string, unknown> {
+  const whole = metadata[WHOLE_JSON];
+  if (typeof whole === 'string') return parseObject(whole, `${name}: ${WHOLE_JSON}`);
   const vocabulary = readVocabulary(metadata, name);
   switch (vocabulary.kind) {
     case 'gpt2':

@@ -17,7 +17,14 @@ export interface Projection {
   /** What is multiplied: one part where the formats are alike and one binding holds them, several otherwise. */
   parts: { column: number; weight: Weight; bias?: Tensor }[];
   /** Adapters, each on one linear's columns. */
-  loras: { column: number; lora: Lora }[];
+  loras: AdapterPart[];
+}
+
+export interface AdapterPart {
+  column: number;
+  lora: Lora;
+  /** Which linear of the network this is, counted through all layers: its dropout's own place in the random stream. */
+  site: number;
 }
 
 export interface LayerWeights {

@@ -1,0 +1,163 @@
+/**
+ * The decoder, backward: the mirror of decoder.ts, one kernel a line. Of the forward pass only each layer's input was
+ * kept; a layer is run again before it is walked back (Chen et al. 2016), its dropout masks made again from their
+ * counters. Which tensors are trained is a map from each to the tensor that collects its gradient.
+ */
+import { attentionBackward } from '../../kernels/attention/attention.backward.ts';
+import type { Sequences } from '../../kernels/attention/sequences.ts';
+import { copy } from '../../kernels/copy/copy.ts';
+import { embedBackward } from '../../kernels/embed_backward/embed_backward.ts';
+import type { TokenRows } from '../../kernels/embed_backward/token_rows.ts';
+import { biasGradient } from '../../kernels/linear/bias_gradient.ts';
+import { linearBackward } from '../../kernels/linear/linear.backward.ts';
+import { weightGradient } from '../../kernels/linear/weight_gradient.ts';
+import { loraBackward } from '../../kernels/lora/lora.backward.ts';
+import { rmsNormBackward } from '../../kernels/rms_norm/rms_norm.backward.ts';
+import { rmsNorm } from '../../kernels/rms_norm/rms_norm.ts';
+import { ropeBackward } from '../../kernels/rope/rope.ts';
+import { swigluBackward } from '../../kernels/swiglu/swiglu.backward.ts';
+import type { ModelConfig } from '../formats/config.ts';
+import type { Gpu } from '../gpu/gpu.ts';
+import type { Dim, Recorder } from '../gpu/recorder.ts';
+import type { Tensor } from '../gpu/tensor.ts';
+import { type Activations, type AdapterDropout, DOWN_SCALE, upToDown } from './decoder.ts';
+import type { LayerWeights, ModelWeights, Projection } from './weights.ts';
+
+/** Of every trained tensor, the f32 tensor of its shape that its gradient is added to. */
+export type Gradients = ReadonlyMap<Tensor, Tensor>;
+
+/** What the backward pass needs beside the forward's activations. All but the inputs serve one layer after the other. */
+export interface BackwardActivations {
+  /** f32 [T, hidden], one a layer: its input. */
+  inputs: Tensor[];
+  /** f32 [T, hidden]: the residual stream's gradient. */
+  dh: Tensor;
+  /** [T, hidden]: the same as products read it, in the tier's activation type, as all below. */
+  dy: Tensor;
+  /** [T, hidden]: the gradient of a norm's output. */
+  da: Tensor;
+  /** [T, heads headDim] */
+  dmixed: Tensor;
+  /** [T, (heads + 2 kvHeads) headDim] */
+  dqkv: Tensor;
+  /** [T, ffn] */
+  dact: Tensor;
+}
+
+export function backwardActivations(gpu: Gpu, c: ModelConfig, maxTokens: number): BackwardActivations {
+  const make = (label: string, columns: number, dtype = gpu.activation as 'f16' | 'f32') =>
+    gpu.tensor(label, dtype, [maxTokens, columns]);
+  const C = c.hiddenSize;
+  return {
+    inputs: Array.from({ length: c.layers }, (_, i) => make(`input of layer ${i}`, C, 'f32')),
+    dh: make('dh', C, 'f32'),
+    dy: make('dy', C),
+    da: make('da', C),
+    dmixed: make('dmixed', c.heads * c.headDim),
+    dqkv: make('dqkv', (c.heads + 2 * c.kvHeads) * c.headDim),
+    dact: make('dact', c.ffnSize),
+  };
+}
+
+/** Bytes of backward activations a token. */
+export function backwardBytes(c: ModelConfig, activation: 'f16' | 'f32'): number {
+  const narrow = 2 * c.hiddenSize + (2 * c.heads + 2 * c.kvHeads) * c.headDim + c.ffnSize;
+  return 4 * (c.layers + 1) * c.hiddenSize + (activation === 'f16' ? 2 : 4) * narrow;
+}
+
+/** Keeps the input of every layer: the forward pass's probe. */
+export const keepInputs =
+  (s: Activations, b: BackwardActivations, tokens: Dim) =>
+  (r: Recorder, depth: number): void => {
+    if (depth < b.inputs.length) copy(r, { x: s.h, y: b.inputs[depth], rows: tokens });
+  };
+
+interface ProjectedBack {
+  /** The forward's input. */
+  x: Tensor;
+  dy: Tensor;
+  /** Left out where nothing below is trained. */
+  dx?: Tensor;
+  rows: Dim;
+  scale?: number;
+  dropout?: AdapterDropout;
+}
+
+/** dx = dy W for all parts and adapters of a projection; the gradients of those that are trained. */
+function projectBackward(r: Recorder, p: Projection, gradients: Gradients, a: ProjectedBack): void {
+  const { x, dy, dx, rows, scale = 1 } = a;
+  p.parts.forEach(({ column, weight, bias }, i) => {
+    if (dx) linearBackward(r, { dy, column, weight, dx, rows, scale, add: i > 0 });
+    const dW = weight.kind === 'dense' ? gradients.get(weight.data) : undefined;
+    if (dW) weightGradient(r, { dy, column, x, N: weight.N, dW: { data: dW }, rows, scale, add: true });
+    const dbias = bias && gradients.get(bias);
+    if (dbias) biasGradient(r, { dy, column, N: weight.N, dbias: { data: dbias }, rows, add: true });
+  });
+  for (const { column, lora, site } of p.loras) {
+    const [dA, dB] = [gradients.get(lora.A), gradients.get(lora.B)];
+    if (!dA || !dB) throw new Error(`${lora.A.label}: an adapter that is not trained has no place in a training step`);
+    const scaled = { ...lora, scale: lora.scale * scale };
+    const dropout = a.dropout && { ...a.dropout, site };
+    loraBackward(r, { x, lora: scaled, dy, column, rows, dx, dA: { data: dA }, dB: { data: dB }, add: true, dropout });
+  }
+}
+
+/** One layer: from the gradient of its output in b.dh to that of its input, unless `last`, below which nothing is trained. */
+function layerBackward(
+  r: Recorder,
+  c: ModelConfig,
+  w: LayerWeights,
+  s: Activations,
+  b: BackwardActivations,
+  seqs: Sequences,
+  gradients: Gradients,
+  input: Tensor,
+  last: boolean,
+  dropout?: AdapterDropout,
+): void {
+  const rows = seqs.tokens;
+  const shape = { heads: c.heads, kvHeads: c.kvHeads, headDim: c.headDim };
+  const down = DOWN_SCALE[r.gpu.activation];
+  const normed = (weight: Tensor, x: Tensor) => {
+    const data = gradients.get(weight);
+    const dweight = data && { data, add: true };
+    rmsNormBackward(r, { x, weight, dy: b.da, dx: b.dh, rows, eps: c.rmsEps, add: true, dweight });
+  };
+  copy(r, { x: input, y: s.h, rows });
+  upToDown(r, c, w, s, seqs, dropout);
+  copy(r, { x: b.dh, y: b.dy, rows });
+  projectBackward(r, w.down, gradients, { x: s.act, dy: b.dy, dx: b.dact, rows, scale: down, dropout });
+  swigluBackward(r, { gateUp: s.gateUp, dy: b.dact, rows, scale: 1 / down });
+  projectBackward(r, w.gateUp, gradients, { x: s.a, dy: s.gateUp, dx: b.da, rows, dropout });
+  normed(w.postNorm, s.h);
+  copy(r, { x: b.dh, y: b.dy, rows });
+  projectBackward(r, w.o, gradients, { x: s.mixed, dy: b.dy, dx: b.dmixed, rows, dropout });
+  attentionBackward(r, { qkv: s.qkv, y: s.mixed, dy: b.dmixed, dqkv: b.dqkv, sequences: seqs, ...shape });
+  ropeBackward(r, { qkv: b.dqkv, positions: seqs.positions, table: s.ropeTable, rows, ...shape });
+  rmsNorm(r, { x: input, weight: w.inputNorm, y: s.a, rows, eps: c.rmsEps });
+  projectBackward(r, w.qkv, gradients, { x: s.a, dy: b.dqkv, dx: last ? undefined : b.da, rows, dropout });
+  if (!last) normed(w.inputNorm, input);
+}
+
+/**
+ * From the gradient of the residual stream after the last layer, in b.dh, to the gradients of all that is trained,
+ * which are added to. `tokens` is needed where the embedding is among them.
+ */
+export function backward(
+  r: Recorder,
+  w: ModelWeights,
+  s: Activations,
+  b: BackwardActivations,
+  seqs: Sequences,
+  gradients: Gradients,
+  { dropout, tokens }: { dropout?: AdapterDropout; tokens?: TokenRows } = {},
+): void {
+  const below = w.layers.length > 0 && (gradients.has(w.layers[0].inputNorm) || tokens !== undefined);
+  for (let i = w.layers.length - 1; i >= 0; i--) {
+    const last = i === 0 && !below;
+    layerBackward(r, w.config, w.layers[i], s, b, seqs, gradients, b.inputs[i], last, dropout);
+  }
+  if (!tokens) return;
+  const chunks = w.embed.chunks.map((chunk) => ({ ...chunk, data: gradients.get(chunk.data)! }));
+  embedBackward(r, { dh: b.dh, rows: tokens, dtable: { ...w.embed, chunks }, add: true });
+}

@@ -1,0 +1,116 @@
+/** LoRA on a frozen base (Hu et al. 2021): new matrices, or those of an adapter that exists. */
+import { keyOf, philox } from '../../kernels/dropout/philox.ts';
+import { uniform } from '../data/random.ts';
+import { UserError } from '../errors.ts';
+import { unpackDense } from '../formats/dequantize.ts';
+import type { Adapter, AdapterConfig, AdapterToWrite } from '../formats/peft.ts';
+import type { Gpu } from '../gpu/gpu.ts';
+import type { Tensor } from '../gpu/tensor.ts';
+import { type LinearPlace, linearPlaces } from '../model/adapter.ts';
+import { freeModel, type ModelWeights } from '../model/weights.ts';
+import { Parameters } from './parameters.ts';
+import { recordCopies, type Trainable } from './trainable.ts';
+
+export interface LoraSettings {
+  rank: number;
+  alpha: number;
+  /** Scale by alpha / sqrt(rank) instead of alpha / rank (Kalajdzievski 2023). */
+  rslora: boolean;
+  dropout: number;
+  /** The last words of the linears' paths: q_proj, … */
+  targets: readonly string[];
+  seed: number;
+}
+
+/** Random streams of a seed beside those of batches.ts, 0 and 1. */
+const MATRICES = 2;
+
+/** A trained linear and its shapes. */
+interface Module extends LinearPlace {
+  path: string;
+  rank: number;
+  scale: number;
+  start: (() => Promise<{ A: Float32Array; B: Float32Array }>) | undefined;
+}
+
+/** Puts matrices on a loaded model that has none: A uniform in ±1/sqrt(K) as PEFT draws it, B zero, so that the start is the base. */
+export async function newLora(gpu: Gpu, model: ModelWeights, s: LoraSettings): Promise<Trainable> {
+  const scale = s.alpha / (s.rslora ? Math.sqrt(s.rank) : s.rank);
+  const modules = [...linearPlaces(model)]
+    .filter(([path]) => s.targets.includes(path.split('.').at(-1)!))
+    .map(([path, place]) => ({ ...place, path, rank: s.rank, scale, start: undefined }));
+  return trainable(gpu, model, modules, s.seed);
+}
+
+/** The matrices of an adapter, to be trained on: ranks and scales are the adapter's. Throws a UserError where it is of another model. */
+export async function continuedLora(gpu: Gpu, model: ModelWeights, adapter: Adapter): Promise<Trainable> {
+  const places = linearPlaces(model);
+  const modules = [...adapter.modules].map(([path, { A, B, r: rank, scale }]) => {
+    const place = places.get(path);
+    if (!place)
+      throw new UserError(`${adapter.name}: ${path} is not a linear of this model: the adapter is of another`);
+    const read = (data: typeof A) =>
+      unpackDense({ kind: 'dense', path: data.name, shape: data.shape, dtype: data.dtype as 'F32', data });
+    return { ...place, path, rank, scale, start: async () => ({ A: await read(A), B: await read(B) }) };
+  });
+  return trainable(gpu, model, modules, 0);
+}
+
+async function trainable(gpu: Gpu, model: ModelWeights, modules: readonly Module[], seed: number): Promise<Trainable> {
+  const parameters = new Parameters(
+    gpu,
+    modules.flatMap(({ path, p, N, rank }) => [
+      { name: `${path}.lora_A`, shape: [rank, p.K] },
+      { name: `${path}.lora_B`, shape: [N, rank] },
+    ]),
+  );
+  const gradients = new Map<Tensor, Tensor>();
+  for (const [i, { p, column, site, rank, scale, start }] of modules.entries()) {
+    const [A, B] = parameters.all.slice(2 * i, 2 * i + 2);
+    const values = start ? await start() : { A: drawn(rank, p.K, seed, site), B: new Float32Array(B.shape[0] * rank) };
+    gpu.write(A.value, values.A);
+    gpu.write(B.value, values.B);
+    p.loras.push({ column, lora: { r: rank, scale, A: A.value, B: B.value }, site });
+    gradients.set(A.value, A.gradient).set(B.value, B.gradient);
+  }
+  const refresh = await recordCopies(gpu, []);
+  const free = () => {
+    parameters.free();
+    freeModel(gpu, model);
+  };
+  return { model, parameters, gradients, embedding: false, refresh, free };
+}
+
+/** Kaiming's uniform with a = sqrt(5), nn.Linear's own: within ±1/sqrt(K). */
+function drawn(rank: number, K: number, seed: number, site: number): Float32Array {
+  const next = uniform(philox([site, 0, MATRICES, 0], keyOf(seed))[0]);
+  const bound = 1 / Math.sqrt(K);
+  return Float32Array.from({ length: rank * K }, () => (2 * next() - 1) * bound);
+}
+
+/** The matrices as they are now, as PEFT writes them. */
+export async function adapterOf(t: Trainable, config: AdapterConfig): Promise<AdapterToWrite> {
+  const modules = new Map<string, { A: Float32Array; B: Float32Array; r: number }>();
+  const { gpu, all } = t.parameters;
+  for (let i = 0; i < all.length; i += 2) {
+    const [A, B] = [all[i], all[i + 1]];
+    const [a, b] = [(await gpu.read(A.value)) as Float32Array, (await gpu.read(B.value)) as Float32Array];
+    modules.set(A.name.slice(0, -'.lora_A'.length), { A: a, B: b, r: A.shape[0] });
+  }
+  return { config, modules };
+}
+
+/** adapter_config.json of new matrices. */
+export const adapterConfig = (s: LoraSettings, base: string): AdapterConfig => ({
+  peft_type: 'LORA',
+  task_type: 'FEATURE_EXTRACTION',
+  base_model_name_or_path: base,
+  r: s.rank,
+  lora_alpha: s.alpha,
+  lora_dropout: s.dropout,
+  use_rslora: s.rslora,
+  target_modules: [...s.targets],
+  bias: 'none',
+  fan_in_fan_out: false,
+  inference_mode: true,
+});

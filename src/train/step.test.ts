@@ -1,0 +1,230 @@
+/** Training steps against PyTorch and PEFT in float64: the loss, every gradient, ten steps of AdamW; chunks, dropout, seeds. */
+import { describe, expect, test } from 'vitest';
+import { GOLDEN, type GoldenTensor, goldenPath, goldenSequences, readGolden } from '../../test/golden/golden.ts';
+import { describeGpus } from '../../test/gpus.ts';
+import { openCheckpoint } from '../formats/checkpoint_file.ts';
+import { readAdapter } from '../formats/peft.ts';
+import type { Gpu } from '../gpu/gpu.ts';
+import { loadModel } from '../model/load.ts';
+import { allWeights } from './all_weights.ts';
+import { chunksOf } from './chunks.ts';
+import { continuedLora, newLora } from './lora_weights.ts';
+import { createStep, type StepInput, type StepOptions, type StepOutcome } from './step.ts';
+import type { Trainable } from './trainable.ts';
+
+const QUERIES = 3;
+const OPTIONS: StepOptions = {
+  ...{ beta1: 0.9, beta2: 0.95, eps: 1e-8 },
+  ...{ queries: QUERIES, passages: 5, chunkTokens: 50, maxLength: 16 },
+  ...{ scale: 20, dropout: 0, seed: 1, clip: 0 },
+};
+
+/** Opens a golden model with its golden adapter, or as a whole. */
+async function open(g: Gpu, name: string, what: string): Promise<Trainable> {
+  const checkpoint = await openCheckpoint(goldenPath(name));
+  try {
+    if (what === 'all') return await allWeights(g, checkpoint);
+    const model = await loadModel(g, checkpoint);
+    if (what === 'new')
+      return await newLora(g, model, {
+        ...{ rank: 4, alpha: 8, rslora: false, dropout: 0, seed: 1 },
+        targets: ['q_proj', 'v_proj', 'down_proj'],
+      });
+    const adapter = await readAdapter(`${GOLDEN}${name}/adapters/${what}`);
+    const trainable = await continuedLora(g, model, adapter);
+    await adapter.close();
+    return trainable;
+  } finally {
+    await checkpoint.close();
+  }
+}
+
+/** The golden batch as a step's input. */
+function inputOf(golden: Map<string, GoldenTensor>): StepInput {
+  const sequences = goldenSequences(golden);
+  return {
+    queries: sequences.slice(0, QUERIES),
+    passages: sequences.slice(QUERIES),
+    targets: [...golden.get('labels')!.values],
+    lr: golden.get('learning_rate')!.values[0],
+    ...{ weightDecay: 0.01, updates: 0, step: 0, lossScale: 1 },
+  };
+}
+
+/** Runs `count` steps on the same batch. */
+async function train(g: Gpu, t: Trainable, input: StepInput, count: number, options = OPTIONS): Promise<StepOutcome[]> {
+  const step = await createStep(g, t, options);
+  const outcomes: StepOutcome[] = [];
+  for (let i = 0; i < count; i++) outcomes.push(await step.run({ ...input, updates: i, step: i }));
+  step.free();
+  return outcomes;
+}
+
+/** Every gradient by parameter name, without the loss scale. */
+async function gradients(g: Gpu, t: Trainable, lossScale: number): Promise<Map<string, Float64Array>> {
+  const out = new Map<string, Float64Array>();
+  for (const p of t.parameters.all)
+    out.set(
+      p.name,
+      Float64Array.from((await g.read(p.gradient)) as Float32Array, (x) => x / lossScale),
+    );
+  return out;
+}
+
+const bits = async (g: Gpu, t: Trainable): Promise<Uint32Array[]> =>
+  Promise.all(t.parameters.all.map(async (p) => new Uint32Array((await g.read(p.value)).buffer.slice(0))));
+
+/** ‖actual − expected‖ / ‖expected‖; NaN if anything is. */
+function relativeError(actual: ArrayLike<number>, expected: ArrayLike<number>): number {
+  expect(actual.length).toBe(expected.length);
+  let [difference, size] = [0, 0];
+  for (let i = 0; i < expected.length; i++) {
+    difference += (actual[i] - expected[i]) ** 2;
+    size += expected[i] ** 2;
+  }
+  return Math.sqrt(difference / size);
+}
+
+/** What the golden file has of a parameter made of the linears or tensors in its name: [golden name, rows] in order. */
+function goldenParts(golden: Map<string, GoldenTensor>, parameter: string): string[] {
+  const bias = parameter.endsWith(' bias') ? '.bias' : '.weight';
+  return parameter
+    .replace(/ bias$/, '')
+    .split(' + ')
+    .map((path) => {
+      const lora = /^(.*)\.(lora_[AB])$/.exec(path);
+      const wanted = lora ? `${lora[1]}.${lora[2]}.weight` : `${path}${bias}`;
+      const name = [...golden.keys()].find((key) => key.startsWith('grad.') && key.endsWith(`.${wanted}`));
+      if (!name) throw new Error(`${wanted} is not in the golden file`);
+      return name;
+    });
+}
+
+/** Errors of all gradients. A golden matrix of grads_all has rows 0, 8, 16 … and the sums of all rows. */
+function gradientErrors(golden: Map<string, GoldenTensor>, actual: Map<string, Float64Array>): Map<string, number> {
+  const errors = new Map<string, number>();
+  for (const [parameter, values] of actual) {
+    let at = 0;
+    for (const name of goldenParts(golden, parameter)) {
+      const expected = golden.get(name)!;
+      const sums = golden.get(name.replace('grad.', 'rowsum.'));
+      if (!sums) {
+        errors.set(name, relativeError(values.slice(at, at + expected.values.length), expected.values));
+        at += expected.values.length;
+        continue;
+      }
+      const [rows, columns] = [sums.values.length, expected.shape[1]];
+      const row = (n: number) => values.subarray(at + n * columns, at + (n + 1) * columns);
+      const kept = Array.from({ length: expected.shape[0] }, (_, i) => [...row(8 * i)]).flat();
+      const total = Array.from({ length: rows }, (_, n) => row(n).reduce((sum, v) => sum + v, 0));
+      errors.set(name, relativeError(kept, expected.values));
+      errors.set(`${name}, sums`, relativeError(total, sums.values));
+      at += rows * columns;
+    }
+    expect(at).toBe(values.length);
+  }
+  return errors;
+}
+
+const CASES = [
+  ['qwen2-f32', 'r4'],
+  ['llama-f32', 'r4'],
+  ['gptq-act-order', 'r4'],
+  ['awq-gemm', 'r4'],
+  ['gguf-q4_0', 'r4'],
+  ['qwen2-f32', 'all'],
+  ['llama-f32', 'all'],
+];
+
+describeGpus('a training step', (gpu) => {
+  test.each(CASES)('%s, %s: loss, every gradient, ten steps', async (name, what) => {
+    const g = gpu();
+    const f16 = g.activation === 'f16';
+    const golden = await readGolden(name, `grads_${what}.safetensors`);
+    const before = g.allocated;
+    const t = await open(g, name, what);
+    const input = { ...inputOf(golden), lossScale: f16 ? 1024 : 1 };
+    const step = await createStep(g, t, OPTIONS);
+    const losses: number[] = [];
+    for (let i = 0; i < 10; i++) {
+      const outcome = await step.run({ ...input, updates: i, step: i });
+      expect(outcome.updated).toBe(true);
+      losses.push(outcome.loss);
+      if (i > 0) continue;
+      const errors = gradientErrors(golden, await gradients(g, t, input.lossScale));
+      if (process.env.SHOW) console.log(name, what, [...errors].sort((a, b) => b[1] - a[1]).slice(0, 12));
+      const worst = [...errors].reduce((a, b) => (b[1] <= a[1] ? a : b));
+      expect(`${worst[0]} ${worst[1] < (f16 ? 1e-2 : 1e-4) ? 'is right' : `is off by ${worst[1]}`}`).toContain(
+        'is right',
+      );
+      const missing = [...golden.keys()].filter((k) => k.startsWith('grad.') && !errors.has(k));
+      expect(missing).toEqual([]);
+    }
+    const expected = golden.get('losses')!.values;
+    // The issue asks 1e-4 of f32. In f16 the embeddings are off by 6e-3 of their size at most (decoder.test.ts), and a
+    // score by 20 times the change of a cosine.
+    losses.forEach((loss, i) => {
+      expect(Math.abs(loss - expected[i])).toBeLessThan(f16 ? 2e-2 : 1e-4);
+    });
+    step.free();
+    t.free();
+    expect(g.allocated).toBe(before);
+  });
+
+  test('in chunks the gradient is that of one piece', async () => {
+    const g = gpu();
+    for (const what of ['r4', 'all']) {
+      const golden = await readGolden('qwen2-f32', `grads_${what}.safetensors`);
+      const input = inputOf(golden);
+      const made: Map<string, Float64Array>[] = [];
+      for (const chunkTokens of [50, 17, 11]) {
+        const t = await open(g, 'qwen2-f32', what);
+        await train(g, t, input, 1, { ...OPTIONS, chunkTokens });
+        made.push(await gradients(g, t, 1));
+        t.free();
+      }
+      for (const chunked of made.slice(1))
+        // The same products; only the order of the sums over rows differs (and f16 roundings do not).
+        for (const [name, values] of chunked) expect(relativeError(values, made[0].get(name)!)).toBeLessThan(1e-5);
+    }
+  });
+
+  test('the same seed gives the same bits, with dropout; another seed others', async () => {
+    const g = gpu();
+    const golden = await readGolden('llama-f32', 'grads_r4.safetensors');
+    const run = async (seed: number) => {
+      const t = await open(g, 'llama-f32', 'new');
+      await train(g, t, inputOf(golden), 3, { ...OPTIONS, seed, dropout: 0.2, chunkTokens: 30 });
+      const result = await bits(g, t);
+      t.free();
+      return result;
+    };
+    const first = await run(1);
+    expect(await run(1)).toEqual(first);
+    expect(await run(2)).not.toEqual(first);
+  });
+
+  test('an overflow skips the update and leaves the weights as they were', async () => {
+    const g = gpu();
+    const golden = await readGolden('llama-f32', 'grads_r4.safetensors');
+    const t = await open(g, 'llama-f32', 'r4');
+    const before = await bits(g, t);
+    const [outcome] = await train(g, t, { ...inputOf(golden), lossScale: 1e38 }, 1);
+    expect(outcome.updated).toBe(false);
+    expect(await bits(g, t)).toEqual(before);
+    t.free();
+  });
+});
+
+describe('chunksOf', () => {
+  test('consecutive sequences, none left out', () => {
+    expect(chunksOf([3, 4, 5, 9, 1], 9)).toEqual([
+      { first: 0, end: 2 },
+      { first: 2, end: 3 },
+      { first: 3, end: 4 },
+      { first: 4, end: 5 },
+    ]);
+    expect(chunksOf([1, 1], 9)).toEqual([{ first: 0, end: 2 }]);
+    expect(() => chunksOf([10], 9)).toThrow('does not fit');
+  });
+});

@@ -1,0 +1,213 @@
+/**
+ * One training step, recorded once: forward, loss, backward, update. Nothing comes back from the GPU but the loss and
+ * four numbers about the gradients.
+ */
+import { type AdamwOptions, setAdamw } from '../../kernels/adamw/adamw.ts';
+import { plan as attentionPlan } from '../../kernels/attention/attention.ts';
+import { Sequences } from '../../kernels/attention/sequences.ts';
+import { contrastiveCe, setContrastiveBatch } from '../../kernels/contrastive_ce/contrastive_ce.ts';
+import { copy } from '../../kernels/copy/copy.ts';
+import { keyOf } from '../../kernels/dropout/philox.ts';
+import { TokenRows } from '../../kernels/embed_backward/token_rows.ts';
+import { setGradNorm } from '../../kernels/grad_norm/grad_norm.ts';
+import type { Gpu } from '../gpu/gpu.ts';
+import { Recorder, type Recording } from '../gpu/recorder.ts';
+import type { Tensor } from '../gpu/tensor.ts';
+import { backward, backwardActivations, keepInputs } from '../model/backward.ts';
+import { activations, forward } from '../model/decoder.ts';
+import { embedding, embeddingActivations, embeddingBackward } from '../model/embedding.ts';
+import { type Chunk, chunksOf } from './chunks.ts';
+import type { Trainable } from './trainable.ts';
+
+export interface StepOptions extends AdamwOptions {
+  /** The most queries and passages of a batch, and the most tokens that are on the way at a time. */
+  queries: number;
+  passages: number;
+  chunkTokens: number;
+  /** The most tokens of one text. */
+  maxLength: number;
+  /** What cosines are multiplied by. */
+  scale: number;
+  /** Of the adapters' inputs. */
+  dropout: number;
+  seed: number;
+  /** The norm that gradients are clipped to; 0: they are not. */
+  clip: number;
+}
+
+export interface StepInput {
+  /** Token ids of the queries, and of the passages that they share. */
+  queries: readonly Uint32Array[];
+  passages: readonly Uint32Array[];
+  /** For each query the index of its own passage. */
+  targets: readonly number[];
+  lr: number;
+  weightDecay: number;
+  /** Updates made before this one. */
+  updates: number;
+  /** Steps tried before this one, which the dropout masks follow. */
+  step: number;
+  /** What gradients are multiplied by on their way through f16. */
+  lossScale: number;
+}
+
+export interface StepOutcome {
+  /** Mean cross-entropy. */
+  loss: number;
+  /** Of all gradients, without the loss scale and before clipping. */
+  norm: number;
+  /** Whether the gradients were finite, and the update was made. */
+  updated: boolean;
+  tokens: number;
+}
+
+export interface Step {
+  /** Tries one update and waits for its outcome. */
+  run(input: StepInput): Promise<StepOutcome>;
+  /** Dispatches of a step in one chunk. */
+  readonly length: number;
+  free(): void;
+}
+
+/** Chunks a step may have: dropout masks are numbered by step and chunk. */
+const MOST_CHUNKS = 4096;
+/** f32 elements at whose multiples a view may begin. */
+const ALIGN = 64;
+
+/** Records and compiles a step. The trainable stays the caller's. `onCompile` counts the pipelines done. */
+export async function createStep(
+  gpu: Gpu,
+  trainable: Trainable,
+  o: StepOptions,
+  onCompile?: (done: number, total: number) => void,
+): Promise<Step> {
+  const { model, parameters, gradients } = trainable;
+  const { config } = model;
+  const C = config.hiddenSize;
+  const most = Math.min(o.chunkTokens, o.queries + o.passages);
+  const seqs = new Sequences(gpu, o.chunkTokens, most, attentionPlan(gpu.caps, config).rows);
+  const s = activations(gpu, config, o.chunkTokens, o.maxLength);
+  const b = backwardActivations(gpu, config, o.chunkTokens);
+  const e = embeddingActivations(gpu, seqs, C);
+  const tokens = trainable.embedding ? new TokenRows(gpu, o.chunkTokens) : undefined;
+
+  // Embeddings of the whole batch: the queries, then from an aligned row on the passages. Their gradients likewise.
+  const firstPassage = Math.ceil(o.queries / ALIGN) * ALIGN;
+  const whole = (label: string) => gpu.tensor(label, 'f32', [firstPassage + o.passages, C]);
+  const [vectors, dvectors] = [whole('embeddings of the batch'), whole('their gradients')];
+  const part = (t: Tensor) => ({
+    queries: gpu.view(t, `${t.label}, queries`, 0, [o.queries, C]),
+    passages: gpu.view(t, `${t.label}, passages`, firstPassage * C, [o.passages, C]),
+  });
+  const dout = gpu.tensor('gradient of a chunk', 'f32', e.out.shape);
+  const targets = gpu.tensor('targets', 'u32', [o.queries]);
+  const outcome = gpu.tensor('outcome', 'f32', [ALIGN + 4]);
+  const loss = gpu.view(outcome, 'loss', 0, [1]);
+  const stats = gpu.view(outcome, 'statistics of the gradients', ALIGN, [4]);
+
+  /** Rows that move from chunk to batch, and back: those of queries, those of passages. */
+  const moves = {
+    out: [gpu.dim('queries out'), gpu.dim('passages out')],
+    back: [gpu.dim('queries back'), gpu.dim('passages back')],
+  };
+  const [batch, norm, rates, state] = ['batch', 'gradient norm', 'rates', 'dropout'].map((label) => gpu.dim(label));
+  const dropout = o.dropout > 0 ? { p: o.dropout, state } : undefined;
+
+  const record = (what: (r: Recorder) => void) => {
+    const r = new Recorder(gpu);
+    what(r);
+    return r;
+  };
+  const recorders = [
+    record((r) => {
+      forward(r, model, s, seqs, keepInputs(s, b, seqs.tokens), dropout);
+      embedding(r, model, s.h, e, seqs);
+      for (const rows of moves.out) copy(r, { x: e.out, y: vectors, rows });
+    }),
+    record((r) => {
+      const [x, d] = [part(vectors), part(dvectors)];
+      const outputs = { loss, dqueries: d.queries, dpassages: d.passages };
+      contrastiveCe(r, { ...x, ...outputs, targets, scale: o.scale, batch });
+    }),
+    record((r) => {
+      for (const rows of moves.back) copy(r, { x: dvectors, y: dout, rows });
+      embeddingBackward(r, model, e, seqs, { dout, dh: b.dh, gradients });
+      backward(r, model, s, b, seqs, gradients, { dropout, tokens });
+    }),
+    record((r) => parameters.recordUpdate(r, { stats, norm, step: rates, options: o })),
+  ];
+  const compiled: Recording[] = [];
+  const counts = recorders.map(() => ({ done: 0, total: 0 }));
+  for (const [i, r] of recorders.entries())
+    compiled.push(
+      await r.finish((done, total) => {
+        counts[i] = { done, total };
+        onCompile?.(
+          counts.reduce((n, c) => n + c.done, 0),
+          counts.reduce((n, c) => n + c.total, 0),
+        );
+      }),
+    );
+  const [recordedForward, recordedLoss, recordedBackward, recordedUpdate] = compiled;
+
+  /** Makes a chunk the one that forward and backward work on. */
+  const load = (all: readonly Uint32Array[], Q: number, { first, end }: Chunk, place: number) => {
+    const chunk = all.slice(first, end);
+    seqs.set(chunk);
+    if (tokens) tokens.set(chunk.flatMap((ids) => [...ids]));
+    const queries = Math.max(0, Math.min(end, Q) - first);
+    const to = firstPassage + Math.max(first, Q) - Q;
+    moves.out[0].set(queries, 0, Math.min(first, Q));
+    moves.out[1].set(chunk.length - queries, queries, to);
+    moves.back[0].set(queries, Math.min(first, Q), 0);
+    moves.back[1].set(chunk.length - queries, to, queries);
+    const [low, high] = keyOf(o.seed);
+    state.set(low, high, place);
+  };
+
+  async function run(input: StepInput): Promise<StepOutcome> {
+    const { queries, passages, lossScale } = input;
+    const all = [...queries, ...passages];
+    const Q = queries.length;
+    const lengths = all.map((ids) => ids.length);
+    const chunks = chunksOf(lengths, o.chunkTokens);
+    if (chunks.length > MOST_CHUNKS) throw new Error(`${chunks.length} chunks a step, at most ${MOST_CHUNKS}`);
+    gpu.write(targets, Uint32Array.from(input.targets));
+    setContrastiveBatch(batch, Q, passages.length, lossScale);
+    setGradNorm(norm, { lossScale, clip: o.clip });
+    setAdamw(rates, { lr: input.lr, weightDecay: input.weightDecay, t: input.updates + 1 }, o);
+    parameters.clearGradients();
+    const place = (i: number) => input.step * MOST_CHUNKS + i;
+    const embed = (i: number) => {
+      load(all, Q, chunks[i], place(i));
+      recordedForward.replay();
+    };
+    for (const i of chunks.keys()) embed(i);
+    recordedLoss.replay();
+    // The last chunk's activations are still there.
+    for (let i = chunks.length - 1; i >= 0; i--) {
+      if (i < chunks.length - 1) embed(i);
+      recordedBackward.replay();
+    }
+    recordedUpdate.replay();
+    trainable.refresh.replay();
+    const numbers = (await gpu.read(outcome)) as Float32Array;
+    return {
+      loss: numbers[0],
+      norm: numbers[ALIGN],
+      updated: numbers[ALIGN + 1] === 1,
+      tokens: lengths.reduce((n, l) => n + l, 0),
+    };
+  }
+
+  function free(): void {
+    for (const recording of compiled) recording.free();
+    seqs.free();
+    tokens?.free();
+    const { inputs, ...rest } = b;
+    gpu.free(...Object.values(s), ...inputs, ...Object.values(rest), ...Object.values(e));
+    gpu.free(vectors, dvectors, dout, targets, outcome);
+  }
+
+  return { run, free, length: compiled.reduce((n, c) => n + c.length, 0) };
+}
