@@ -1,6 +1,6 @@
 # The commands of this repository; `make` alone lists them.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check build bench clean
+.PHONY: help setup demo web test check build bench clean
 
 help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -11,6 +11,10 @@ setup: ## Install what is missing (npm packages, a software Vulkan driver where 
 demo: ## Rank three worked examples against the sample taxonomy
 	@scripts/setup.sh --quiet --model
 	@node dist/cli.js demo
+
+web: ## Build the page and serve it with the models that lacuna pull has cached
+	@scripts/setup.sh --quiet --packages
+	@node scripts/run.mjs scripts/web.ts $(ARGS)
 
 test: ## Install what the tests need, then linter, types and all tests, under Node.js and Deno
 	@scripts/setup.sh --test
@@ -29,4 +33,4 @@ bench: ## Time every kernel on this machine's GPU
 	@node scripts/run.mjs scripts/device/bench.ts $(ARGS)
 
 clean: ## Remove what was built and installed here (the model cache stays)
-	rm -rf dist node_modules
+	rm -rf dist dist-web node_modules

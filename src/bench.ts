@@ -34,6 +34,8 @@ export interface Timing {
   ns: number;
   /** Half the distance between the first and third quartile, as a share of the median. */
   spread: number;
+  /** Whose: the GPU's timestamps, or the host's clock where a browser gives none, with the cost of submitting in it. */
+  clock: 'gpu' | 'host';
 }
 
 export interface Effort {
@@ -56,25 +58,36 @@ const IN_FLIGHT = 3;
 /**
  * Times a recording. A GPU idles at a fraction of its clock and takes half a second of continuous work to leave it:
  * samples are queued ahead of each other from the first one on, and those that finish within `warmMs` do not count.
- * Needs timestamp-query.
+ * Without timestamp-query, samples follow each other on the host's clock.
  */
 export async function time(recording: Recording, effort: Effort = {}): Promise<Timing> {
   const { warmMs, samples, sampleMs } = { ...EFFORT.gpu, ...effort };
-  const once = Math.max(1, await recording.time(1));
+  const clock = recording.gpu.caps.timestamps ? 'gpu' : 'host';
+  const sampleOf = (repeats: number) => (clock === 'gpu' ? recording.time(repeats) : hostTime(recording, repeats));
+  const inFlight = clock === 'gpu' ? IN_FLIGHT : 1;
+  const once = Math.max(1, await sampleOf(1));
   const repeats = Math.max(1, Math.min(500, Math.round((sampleMs * 1e6) / once)));
   const end = performance.now() + warmMs;
   const queued: Promise<number>[] = [];
   const ns: number[] = [];
   while (ns.length < samples) {
-    const wanted = performance.now() < end ? IN_FLIGHT : Math.min(IN_FLIGHT, samples - ns.length);
-    while (queued.length < wanted) queued.push(recording.time(repeats));
+    const wanted = performance.now() < end ? inFlight : Math.min(inFlight, samples - ns.length);
+    while (queued.length < wanted) queued.push(sampleOf(repeats));
     const sample = await (queued.shift() as Promise<number>);
     if (performance.now() >= end) ns.push(sample);
   }
   await Promise.all(queued);
   ns.sort((a, b) => a - b);
   const median = ns[samples >> 1];
-  return { ns: median, spread: (ns[(3 * samples) >> 2] - ns[samples >> 2]) / 2 / median };
+  return { ns: median, spread: (ns[(3 * samples) >> 2] - ns[samples >> 2]) / 2 / median, clock };
+}
+
+/** Nanoseconds a replay of `repeats` in a row, by the host's clock. */
+async function hostTime(recording: Recording, repeats: number): Promise<number> {
+  const began = performance.now();
+  for (let i = 0; i < repeats; i++) recording.replay();
+  await recording.gpu.idle();
+  return ((performance.now() - began) * 1e6) / repeats;
 }
 
 export interface Measured extends Timing {
@@ -98,9 +111,9 @@ export async function measure(gpu: Gpu, c: BenchCase, effort: Effort = {}): Prom
     recording = await r.finish();
     recording.replay();
     const error = await c.check();
-    const { ns, spread } = await time(recording, effort);
+    const { ns, spread, clock } = await time(recording, effort);
     const forms = r.dispatches.slice(0, r.dispatches.length / calls).map(({ label }) => label);
-    return { kernel, shape, bytes, flops, forms, error, ns: ns / calls, spread };
+    return { kernel, shape, bytes, flops, forms, error, ns: ns / calls, spread, clock };
   } finally {
     recording?.free();
     c.free();

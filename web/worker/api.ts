@@ -9,7 +9,7 @@ export interface Progress {
   what: string;
   done: number;
   total: number;
-  unit: 'bytes' | 'texts' | 'questions' | 'pipelines';
+  unit: 'bytes' | 'texts' | 'questions' | 'pipelines' | 'kernels';
   /** Units a second over the last seconds, and seconds left; 0 where not known yet. */
   rate: number;
   left: number;
@@ -55,6 +55,8 @@ export interface LoadedModel {
   gpuBytes: number;
   adapter?: string;
   seconds: number;
+  /** What the visitor should know, such as that nothing could be stored. */
+  note?: string;
 }
 
 export interface Misconception {
@@ -108,6 +110,10 @@ export interface BenchRow {
   /** Share of this GPU's own ceiling, measured in this run: of the copy rate or of the multiply rate. */
   share: number;
   bound: 'memory' | 'compute';
+  /** Whose clock: the GPU's timestamps, or, where the browser gives none, the host's over many repeats. */
+  clock?: 'gpu' | 'host';
+  /** Why there are no figures, where the case could not run here. */
+  problem?: string;
   /** Largest error over tolerance against the float64 reference; ≤ 1 passes. */
   error: number;
   /** The WGSL that ran, one text a dispatch. */
@@ -116,6 +122,7 @@ export interface BenchRow {
 
 export interface Engine {
   gpu(): Promise<GpuReport>;
+  /** Shipped ones first, and the first of all is the one to load without being asked. */
   models(): Promise<ModelEntry[]>;
   /** Fetches what is missing (resuming, checked by SHA-256), loads it and embeds the taxonomy again. */
   load(source: ModelSource, onProgress: OnProgress): Promise<LoadedModel>;
@@ -131,8 +138,10 @@ export interface Engine {
   rank(question: Question, top: number): Promise<{ ranked: Ranked[]; ms: number }>;
   /** Reads and ranks a class CSV; `onRows` gets the rows as they are done. Rejects with 'cancelled' after `cancel`. */
   rankClass(csv: File, top: number, onProgress: OnProgress, onRows: (rows: ClassRow[]) => void): Promise<void>;
+  /** Ends what is running of load, adapter, taxonomy, rankClass and bench: it rejects with 'cancelled'. */
   cancel(): Promise<void>;
   benchKernels(): Promise<{ kernel: string; shapes: string[] }[]>;
+  /** Each of `kernels` is a kernel, for all its shapes, or `kernel shape`, for one. */
   bench(
     kernels: string[],
     onProgress: OnProgress,

@@ -1,0 +1,65 @@
+/**
+ * Whether a model can run on this GPU, from its header alone, so that it is said before the download: every tensor in
+ * a binding, one text's activations in a binding, and the memory of it all, which is asked for and given back.
+ */
+import { UserError } from '../../src/errors.ts';
+import { SMALL_FILES } from '../../src/formats/checkpoint.ts';
+import type { Checkpoint } from '../../src/formats/stored.ts';
+import type { Gpu } from '../../src/gpu/gpu.ts';
+import { batchTokensFor, DEFAULT_MAX_LENGTH } from '../../src/infer/embedder.ts';
+import { estimate } from '../../src/infer/estimate.ts';
+import { formOf, mostRows } from '../../src/model/fill.ts';
+import { layerPaths } from '../../src/model/load.ts';
+
+/** Tokens of a text that this model is given at most. */
+export const maxLengthOf = (maxPositions: number): number => Math.min(DEFAULT_MAX_LENGTH, maxPositions);
+
+/** The files whose header or content decides; the other ones need not be asked for. */
+export const isHeader = (name: string): boolean => SMALL_FILES.includes(name) || /\.(gguf|safetensors)$/.test(name);
+
+const GIB = 2 ** 30;
+const inGib = (bytes: number): string => `${(bytes / GIB).toFixed(1)} GB`;
+
+/** Throws a UserError that says why the model cannot run here; else gives the bytes it will take on the GPU. */
+export async function checkFits(gpu: Gpu, checkpoint: Checkpoint): Promise<number> {
+  const { config, name } = checkpoint;
+  const maxLength = maxLengthOf(config.maxPositions);
+  let batchTokens: number;
+  try {
+    batchTokens = batchTokensFor(gpu, config, maxLength);
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error;
+    throw new UserError(
+      `${name}: too large for this GPU: one text of ${maxLength} tokens needs more than the ${gpu.caps.maxBinding} bytes that it binds: take a smaller model`,
+    );
+  }
+  for (let i = 0; i < config.layers; i++)
+    for (const path of Object.values(layerPaths(i)).flat()) {
+      const s = checkpoint.linear(path);
+      // Formats stored row by row are cut to what one binding holds; these are not.
+      if ((s.kind === 'gptq' || s.kind === 'awq') && s.N > mostRows(gpu, formOf(gpu, s, false), s.K))
+        throw new UserError(
+          `${name}: too large for this GPU: ${path} does not fit the ${gpu.caps.maxBinding} bytes that it binds: take a smaller model, or a GGUF of it`,
+        );
+    }
+  const { bytes } = estimate(checkpoint, gpu.caps, { lengths: [], batchTokens, quantize: false });
+  if (!(await hasMemory(gpu, bytes.total)))
+    throw new UserError(
+      `${name}: too large for this GPU: it needs ${inGib(bytes.total)} of its memory, which is not to be had: take a smaller model, or close what else uses the GPU`,
+    );
+  return bytes.total;
+}
+
+/** Asks the GPU for that much memory, in pieces that it binds, and gives it back. */
+async function hasMemory(gpu: Gpu, bytes: number): Promise<boolean> {
+  const { device, caps } = gpu;
+  const buffers: GPUBuffer[] = [];
+  device.pushErrorScope('out-of-memory');
+  for (let left = bytes; left > 0; left -= caps.maxBinding)
+    buffers.push(
+      device.createBuffer({ size: Math.ceil(Math.min(left, caps.maxBinding) / 4) * 4, usage: GPUBufferUsage.STORAGE }),
+    );
+  const error = await device.popErrorScope();
+  for (const buffer of buffers) buffer.destroy();
+  return error === null;
+}
