@@ -9,3 +9,10 @@ const root = document.getElementById('app')!;
 root.textContent = '';
 render(<App />, root);
 start();
+
+// The page itself without a network, from the second visit on; the worker keeps the models.
+if (import.meta.env.PROD && 'serviceWorker' in navigator) {
+  navigator.serviceWorker.register(new URL('sw.js', document.baseURI)).catch(() => {
+    // A private window, or plain http: the page works, and needs the network next time.
+  });
+}

@@ -24,3 +24,9 @@ export function engine(): Remote<Engine> {
 /** What an exception says, in one line. */
 export const messageOf = (error: unknown): string =>
   (error instanceof Error ? error.message : String(error)).replace(/\s+/g, ' ').trim();
+
+/** What a job that the visitor ended rejects with. */
+export const CANCELLED = 'cancelled';
+
+/** Ends the running load, class or benchmark. */
+export const cancel = (): Promise<void> => engine().cancel();

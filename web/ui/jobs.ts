@@ -1,13 +1,11 @@
 /** Ranking a whole class, and timing kernels: the two long jobs a visitor starts, watches and may cancel. */
 import { proxy } from 'comlink';
 import type { BenchRow, ClassRow, OnProgress } from '../worker/api.ts';
-import { engine, messageOf } from './engine.ts';
+import { CANCELLED, engine, messageOf } from './engine.ts';
 import { store } from './state.ts';
 
 /** Misconceptions kept for each answer of a class. */
 export const CLASS_TOP = 3;
-
-const CANCELLED = 'cancelled';
 
 /** Ranks every answer of a CSV; rows appear as they are done and stay when the run is cancelled. */
 export async function rankClass(file: File): Promise<void> {
@@ -46,5 +44,3 @@ export async function bench(kernels: string[]): Promise<void> {
     patch({ running: false, progress: undefined });
   }
 }
-
-export const cancel = (): Promise<void> => engine().cancel();

@@ -1,8 +1,8 @@
 /** View 6: every kernel timed on this GPU, as a share of what this GPU was measured to reach, with its WGSL beside it. */
 import { useEffect, useState } from 'preact/hooks';
 import type { BenchRow } from '../worker/api.ts';
-import { engine, messageOf } from './engine.ts';
-import { bench, cancel } from './jobs.ts';
+import { cancel, engine, messageOf } from './engine.ts';
+import { bench } from './jobs.ts';
 import { Notice } from './notice.tsx';
 import { ProgressBar } from './progress.tsx';
 import { download } from './save.ts';
@@ -41,30 +41,65 @@ export function KernelsView() {
   );
 }
 
+const keyOf = ({ kernel, shape }: { kernel: string; shape: string }) => `${kernel} ${shape}`;
+
+/** Which kernels and shapes are timed: all of them unless switched off. */
 function Chooser({ kernels, run }: { kernels: Kernels; run?: BenchRun }) {
   const [off, setOff] = useState<ReadonlySet<string>>(new Set());
-  const chosen = kernels.map(({ kernel }) => kernel).filter((kernel) => !off.has(kernel));
+  const all = kernels.flatMap(({ kernel, shapes }) => shapes.map((shape) => keyOf({ kernel, shape })));
+  const chosen = all.filter((key) => !off.has(key));
   const running = run?.running ?? false;
-  const toggle = (kernel: string) => {
+  const turn = (keys: string[], on: boolean) => {
     const next = new Set(off);
-    if (!next.delete(kernel)) next.add(kernel);
+    for (const key of keys) {
+      if (on) next.delete(key);
+      else next.add(key);
+    }
     setOff(next);
   };
   return (
     <>
-      <fieldset class="kernels">
+      <fieldset class="kernels" disabled={running}>
         <legend>Kernels to time</legend>
-        {kernels.map(({ kernel, shapes }) => (
-          <label key={kernel} class="chip" title={shapes.join('\n')}>
-            <input type="checkbox" checked={!off.has(kernel)} disabled={running} onChange={() => toggle(kernel)} />
-            {kernel}
-            <span class="chip-count">
-              {shapes.length}
-              <span class="unseen"> {shapes.length === 1 ? 'shape' : 'shapes'}</span>
-            </span>
-          </label>
-        ))}
+        {kernels.map(({ kernel, shapes }) => {
+          const keys = shapes.map((shape) => keyOf({ kernel, shape }));
+          const on = keys.filter((key) => !off.has(key)).length;
+          return (
+            <label key={kernel} class="chip">
+              <input
+                type="checkbox"
+                checked={on > 0}
+                indeterminate={on > 0 && on < keys.length}
+                onChange={() => turn(keys, on < keys.length)}
+              />
+              {kernel}
+              <span class="chip-count">
+                {on === keys.length ? on : `${on} of ${keys.length}`}
+                <span class="unseen"> {keys.length === 1 ? 'shape' : 'shapes'}</span>
+              </span>
+            </label>
+          );
+        })}
       </fieldset>
+      <details class="shapes">
+        <summary>Choose shapes</summary>
+        <div class="shape-groups">
+          {kernels.map(({ kernel, shapes }) => (
+            <fieldset key={kernel} disabled={running}>
+              <legend>{kernel}</legend>
+              {shapes.map((shape) => {
+                const key = keyOf({ kernel, shape });
+                return (
+                  <label key={key} class="switch">
+                    <input type="checkbox" checked={!off.has(key)} onChange={() => turn([key], off.has(key))} />
+                    <span class="shape">{shape}</span>
+                  </label>
+                );
+              })}
+            </fieldset>
+          ))}
+        </div>
+      </details>
       <div class="toolbar">
         {running ? (
           <button type="button" onClick={() => void cancel()}>
@@ -72,26 +107,19 @@ function Chooser({ kernels, run }: { kernels: Kernels; run?: BenchRun }) {
           </button>
         ) : (
           <button type="button" class="primary" disabled={chosen.length === 0} onClick={() => void bench(chosen)}>
-            Time {counted(chosen.length, 'kernel')}
+            Time {counted(chosen.length, 'shape')}
           </button>
         )}
-        <button type="button" class="quiet" disabled={running} onClick={() => setOff(new Set())}>
+        <button type="button" class="quiet" disabled={running} onClick={() => turn(all, true)}>
           All
         </button>
-        <button
-          type="button"
-          class="quiet"
-          disabled={running}
-          onClick={() => setOff(new Set(kernels.map(({ kernel }) => kernel)))}
-        >
+        <button type="button" class="quiet" disabled={running} onClick={() => turn(all, false)}>
           None
         </button>
       </div>
     </>
   );
 }
-
-const keyOf = (row: BenchRow) => `${row.kernel} ${row.shape}`;
 
 function Results({ run }: { run: BenchRun }) {
   const [picked, setPicked] = useState<string>();
@@ -137,6 +165,8 @@ function Results({ run }: { run: BenchRun }) {
             <p class="hint">
               Medians; ± half the distance between the quartiles. Right: the error against a float64 reference, as a
               share of what is tolerated.
+              {run.rows.some(({ clock }) => clock === 'host') &&
+                ' * Timed by the host’s clock over many repeats: this browser gives no GPU timestamps.'}
             </p>
             <button type="button" class="quiet" disabled={run.running} onClick={() => downloadJson(run)}>
               Download JSON
@@ -158,8 +188,20 @@ function Row({ row, picked, onPick }: { row: BenchRow; picked: boolean; onPick: 
         </button>
         <span class="shape">{row.shape}</span>
       </th>
+      {row.problem === undefined ? <Figures row={row} /> : <td colSpan={5}>{row.problem}</td>}
+    </tr>
+  );
+}
+
+/** Times and shares, on the GPU's own clock unless said. */
+function Figures({ row }: { row: BenchRow }) {
+  return (
+    <>
       <td class="right">
-        {figures(row.ms)} <span class="spread">±{Math.round(row.spread * 100)} %</span>
+        {figures(row.ms)}{' '}
+        <span class="spread">
+          ±{Math.round(row.spread * 100)} %{row.clock === 'host' && ' *'}
+        </span>
       </td>
       <td class="right">{figures(row.gbPerSecond)}</td>
       <td class="right">{row.tflops > 0 ? figures(row.tflops) : '–'}</td>
@@ -176,7 +218,7 @@ function Row({ row, picked, onPick }: { row: BenchRow; picked: boolean; onPick: 
       <td class={row.error <= 1 ? 'passes' : 'fails'}>
         {row.error <= 1 ? 'yes' : 'no'} <span class="spread">{figures(row.error)}</span>
       </td>
-    </tr>
+    </>
   );
 }
 

@@ -2,6 +2,7 @@
 import { useState } from 'preact/hooks';
 import type { ModelEntry } from '../worker/api.ts';
 import { Drop } from './drop.tsx';
+import { cancel } from './engine.ts';
 import { Notice } from './notice.tsx';
 import { ProgressBar } from './progress.tsx';
 import { clearVectors, deleteModel, loadModel, setAdapter } from './session.ts';
@@ -22,7 +23,12 @@ export function ModelView() {
         <div class="slot">
           {problem !== undefined && <Notice onClose={() => store.set({ modelProblem: undefined })}>{problem}</Notice>}
           {loading ? (
-            <ProgressBar title={`Loading ${loading.title}`} progress={loading.progress} />
+            <div class="running">
+              <ProgressBar title={`Loading ${loading.title}`} progress={loading.progress} />
+              <button type="button" onClick={() => void cancel()}>
+                Cancel
+              </button>
+            </div>
           ) : (
             embedding && <ProgressBar title="Reading the taxonomy" progress={embedding} />
           )}
@@ -63,6 +69,7 @@ function Current() {
         <dt>Adapter</dt>
         <dd>{model.adapter ?? 'none'}</dd>
       </dl>
+      {model.note !== undefined && <p class="hint">{model.note}</p>}
     </div>
   );
 }

@@ -6,9 +6,9 @@ export function ProgressBar({ title, progress }: { title: string; progress?: Pro
   const share = progress && progress.total > 0 ? Math.min(1, progress.done / progress.total) : undefined;
   return (
     <div class="progress">
-      <p class="progress-title">{progress?.what || title}</p>
+      <p class="progress-title">{title}</p>
       <progress aria-label={title} {...(share === undefined ? {} : { value: share })} max={1} />
-      <p class="progress-text">{progress ? progressText(progress) : '\u00A0'}</p>
+      <p class="progress-text">{progress ? `${progress.what}: ${progressText(progress)}` : '\u00A0'}</p>
     </div>
   );
 }

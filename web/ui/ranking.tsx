@@ -5,9 +5,10 @@ import { MathText } from './math_text.tsx';
 import { Notice } from './notice.tsx';
 import { ProgressBar } from './progress.tsx';
 import { questionOf } from './ranking_session.ts';
+import { loadModel } from './session.ts';
 import { type Ranking, store } from './state.ts';
 import { useStore } from './store.ts';
-import { cosine, count, figures } from './units.ts';
+import { bytes, cosine, count, figures } from './units.ts';
 
 /** How many are listed before one asks for the rest. */
 const FIRST = 10;
@@ -69,10 +70,26 @@ function Waiting() {
     );
   }
   if (!gpu || model) return <p class="empty">{gpu ? 'Ranking…' : 'Looking for a GPU…'}</p>;
+  return <Offer />;
+}
+
+/** No model came with the page and none is kept: which one to fetch, and how large it is. */
+function Offer() {
+  const models = useStore(store, (s) => s.models) ?? [];
   return (
-    <p class="empty">
-      No model is loaded yet. <a href="#model">Choose a model</a>
-    </p>
+    <div class="offer">
+      <p class="empty">No model is loaded yet. It is fetched once and kept in this browser.</p>
+      <div class="toolbar">
+        {models
+          .filter(({ refused }) => refused === undefined)
+          .map(({ id, title, bytes: size }) => (
+            <button key={id} type="button" class="primary" onClick={() => void loadModel({ kind: 'entry', id }, title)}>
+              Fetch {title} ({bytes(size)})
+            </button>
+          ))}
+        <a href="#model">Other ways</a>
+      </div>
+    </div>
   );
 }
 

@@ -1,7 +1,7 @@
 /** What the page does with its worker: start, load a model, put the taxonomy through it. Rankings follow by themselves. */
 import { proxy } from 'comlink';
 import type { LoadedModel, Misconception, ModelSource, OnProgress } from '../worker/api.ts';
-import { connect, engine, messageOf } from './engine.ts';
+import { CANCELLED, connect, engine, messageOf } from './engine.ts';
 import { Latest } from './latest.ts';
 import { rerank, showExample } from './ranking_session.ts';
 import { isText, recall, remember } from './settings.ts';
@@ -71,7 +71,8 @@ async function withModel(
     await sendTaxonomy();
     return model;
   } catch (error) {
-    store.set({ modelProblem: messageOf(error) });
+    const message = messageOf(error);
+    if (message !== CANCELLED) store.set({ modelProblem: message });
     return undefined;
   } finally {
     store.set({ loading: undefined });
@@ -131,7 +132,8 @@ async function sendTaxonomy(): Promise<void> {
     store.set({ embedded });
     rerank();
   } catch (error) {
-    store.set({ taxonomyProblem: messageOf(error) });
+    const message = messageOf(error);
+    if (message !== CANCELLED) store.set({ taxonomyProblem: message });
   } finally {
     store.set({ embedding: undefined });
   }

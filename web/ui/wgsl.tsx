@@ -11,13 +11,13 @@ export function Wgsl({ row }: { row: BenchRow }) {
       <h2 id="wgsl-title">
         {row.kernel} <span class="shape">{row.shape}</span>
       </h2>
-      {row.forms.length > 1 ? (
+      {row.wgsl.length > 1 ? (
         <label class="dispatch">
           Dispatch{' '}
           <select value={i} onChange={(event) => setDispatch(Number(event.currentTarget.value))}>
-            {row.forms.map((form, n) => (
+            {row.wgsl.map((_, n) => (
               <option key={n} value={n}>
-                {n + 1}. {form}
+                {n + 1}. {row.forms[n]}
               </option>
             ))}
           </select>
