@@ -1,11 +1,18 @@
 import { expect, test } from 'vitest';
-import { type Caps, PORTABLE_CAPS } from '../../src/gpu/adapter.ts';
 import type { Gpu } from '../../src/gpu/gpu.ts';
 import { toHalf } from '../../src/half.ts';
 import { describeGpus } from '../../test/gpus.ts';
+import { describeMatrixGpu, H200 } from '../../test/matrix_gpus.ts';
 import { EPS, expectClose, fromGpu, normal, poisoned, runOnce, toGpu, uniform } from '../../test/numeric.ts';
 import { permuteColumnsBackwardRef } from '../permute_columns/permute_columns.ref.ts';
-import { type BackwardPlan, type BackwardShape, linearBackward, planBackward } from './linear.backward.ts';
+import type { GemmPlan } from './gemm.matrix.ts';
+import {
+  type BackwardShape,
+  type BackwardTile,
+  linearBackward,
+  planBackward,
+  planBackwardTile,
+} from './linear.backward.ts';
 import { dequantizeRef, linearBackwardRef } from './linear.ref.ts';
 import type { Q4Meta, Weight } from './weights.ts';
 
@@ -28,7 +35,9 @@ interface Case {
   before?: number;
   after?: number;
   perm?: boolean;
-  plan?: Partial<BackwardPlan>;
+  plan?: Partial<BackwardTile>;
+  /** Instead of a tile: this plan, or the one that the shape gets. */
+  matrix?: GemmPlan | true;
 }
 
 /** Random weights, and what they mean. Nibbles past K are random too. */
@@ -89,7 +98,8 @@ async function run(g: Gpu, c: Case): Promise<string[]> {
     scale,
   };
   const w = weight.kind === 'q4' ? 'u32' : weight.data.dtype;
-  const plan = { ...planBackward(g.caps, { M, N, K, w, dy: dyType }), ...c.plan };
+  const matrix = c.matrix === true ? undefined : c.matrix;
+  const plan = c.matrix ? matrix : { ...planBackwardTile({ M, N, K, w, dy: dyType }), ...c.plan };
   const ran = await runOnce(g, (r) => linearBackward(r, call, 'linear', plan));
 
   const own = Float64Array.from({ length: M * N }, (_, i) => dy[Math.floor(i / N) * ldy + before + (i % N)]);
@@ -102,7 +112,9 @@ async function run(g: Gpu, c: Case): Promise<string[]> {
   // A sum of N terms is off by at most N roundoffs of the sum of their sizes; an int4 weight a q + b by 2 roundoffs
   // of |a q| + |b|, at most 4 times the 15 · 0.21 + 25 of the numbers above. Weights that pass through f16 are rounded
   // to it, and so is what is stored.
-  const f16 = dyType === 'f16' && c.w !== 'f32';
+  // Subgroup matrices take both operands as f16, and a weight may be rounded twice.
+  const f16 = c.matrix || (dyType === 'f16' && c.w !== 'f32');
+  const roundings = c.matrix ? 3 : 1;
   const dySizes = own.map((v) => 120 * Math.abs(v) * scale);
   const expected = held.slice();
   const atol = new Float64Array(M * K);
@@ -115,8 +127,9 @@ async function run(g: Gpu, c: Case): Promise<string[]> {
         continue;
       }
       expected[i] = sums[i] + (add ? held[i] : 0);
-      atol[i] = (N + 16) * EPS.f32 * (sizes[i] + Math.abs(held[i])) + (f16 ? (EPS.f16 + 2 ** -20) * sizes[i] : 0);
-      if (weight.kind === 'q4') atol[i] += EPS.f32 * rowSize;
+      atol[i] =
+        (N + 16) * EPS.f32 * (sizes[i] + Math.abs(held[i])) + (f16 ? roundings * (EPS.f16 + 2 ** -20) * sizes[i] : 0);
+      if (weight.kind === 'q4') atol[i] += (c.matrix ? EPS.f16 : EPS.f32) * rowSize;
       atol[i] += EPS[dxType] * (Math.abs(expected[i]) + atol[i]) + (dxType === 'f16' ? 2 ** -25 : 0);
     }
   }
@@ -153,7 +166,7 @@ const named = CASES.map((c) => [JSON.stringify(c).replaceAll('"', ''), c] as con
 describeGpus('linear backward', (gpu) => {
   test.each(named)('%s', async (_, c) => {
     const label = `linear backward ${c.w.startsWith('f') ? 'dense' : 'q4'}`;
-    const splits = c.plan?.splits ?? planBackward(gpu().caps, { ...c, w: 'u32', dy: 'f32' }).splits;
+    const splits = c.plan?.splits ?? planBackwardTile({ ...c, w: 'u32', dy: 'f32' }).splits;
     expect(await run(gpu(), c)).toEqual(splits > 1 ? [label, 'sum_parts'] : [label]);
   });
 
@@ -172,20 +185,64 @@ describeGpus('linear backward', (gpu) => {
   });
 });
 
+// Tiles of its own and the shape's: every meta, tails of M, K and the sum, columns beside, spans, act-order, no rows.
+const small = { form: 'matrix', BM: 64, BN: 64, BK: 32, WM: 32, WN: 32, splits: 1 } as const;
+const MATRIX: Case[] = [
+  { M: 70, N: 72, K: 96, w: 'offset16 32', matrix: true },
+  { M: 65, N: 48, K: 128, w: 'zero16 64', before: 8, after: 16, rows: 61, matrix: small, add: true, scale: 0.5 },
+  { M: 40, N: 88, K: 160, w: 'offset32 96', dx: 'f32', matrix: { ...small, BK: 16, splits: 3 }, add: true, scale: 2 },
+  { M: 33, N: 40, K: 64, w: 'zero16 32', perm: true, add: true, matrix: { ...small, splits: 2 } },
+  { M: 130, N: 64, K: 136, w: 'f16', dx: 'f32', matrix: { ...small, BM: 128, BN: 128, WM: 64, WN: 64 } },
+  { M: 50, N: 1040, K: 24, w: 'f32', rows: 41, dx: 'f32', matrix: true },
+  { M: 70, N: 8, K: 72, w: 'f32', dy: 'f32', add: true, matrix: true },
+];
+
+describeMatrixGpu('linear backward', (gpu) => {
+  test.each(MATRIX.map((c) => [JSON.stringify(c).replaceAll('"', ''), c] as const))('%s', async (_, c) => {
+    const label = `linear backward ${c.w.startsWith('f') ? 'dense' : 'q4'} matrix`;
+    const splits = c.matrix === true ? c.N > 1000 : c.matrix!.splits > 1 && !c.perm;
+    expect(await run(gpu(), c)).toEqual(splits ? [label, 'sum_parts'] : [label]);
+  });
+
+  test('no rows: nothing is written', async () => {
+    await run(gpu(), { M: 32, N: 32, K: 64, w: 'offset16 32', rows: 0, matrix: true });
+  });
+});
+
+test.each<[string, Partial<BackwardShape>]>([
+  ['rows of a handful', { M: 15 }],
+  ['outputs in odd numbers', { N: 570 }],
+  ['columns between two vectors', { ldy: 600, column: 4 }],
+  ['groups of 16', { group: 16 }],
+  ['int4 rows that end inside a read', { K: 600, group: 32 }],
+])('no subgroup matrices for %s', (_, s) => {
+  const shape: BackwardShape = { M: 512, N: 576, K: 576, w: 'u32', dy: 'f16', ...s };
+  expect(planBackward(H200, shape).form).toBe('tile');
+});
+
+test('the tier matrix takes subgroup matrices, whole thin sides in one tile', () => {
+  const form = (s: Partial<BackwardShape>) =>
+    planBackward(H200, { M: 5888, N: 3584, K: 3584, w: 'u32', dy: 'f16', ...s });
+  const large = { form: 'matrix', BM: 128, BN: 128, BK: 64, WM: 64, WN: 64, splits: 1 };
+  expect(form({})).toEqual(large);
+  expect(form({ N: 32, w: 'f32', dy: 'f32' })).toEqual({ ...large, BK: 32 });
+  expect(form({ K: 40, w: 'f32' })).toEqual({ form: 'matrix', BM: 64, BN: 48, BK: 64, WM: 16, WN: 48, splits: 2 });
+  expect(form({ M: 512, K: 896 })).toMatchObject({ BM: 64, BN: 64, splits: 2 });
+});
+
 test('every plan stays within 256 threads and 16 KiB, and splits only where outputs are few', () => {
-  const gpuCaps: Caps = { ...PORTABLE_CAPS, tier: 'subgroup', f16: true, subgroups: { min: 32, max: 32 } };
   const shape = (s: Partial<BackwardShape>): BackwardShape => ({ M: 512, N: 576, K: 576, w: 'u32', dy: 'f16', ...s });
   for (const M of [1, 16, 17, 33, 64, 5888])
     for (const K of [1, 32, 33, 64, 4864]) {
-      const p = planBackward(PORTABLE_CAPS, shape({ M, K, dy: 'f32' }));
+      const p = planBackwardTile(shape({ M, K, dy: 'f32' }));
       expect(p.WG).toBeLessThanOrEqual(256);
       expect(16 * p.STEP * ((p.TM + p.TK) / 4 + 2)).toBeLessThanOrEqual(16384);
       expect(p.WG * 16 * p.BM * p.BK).toBe(p.TM * p.TK);
     }
-  expect(planBackward(gpuCaps, shape({ M: 5888 }))).toMatchObject({ splits: 1, stage: 'f16' });
-  expect(planBackward(gpuCaps, shape({ M: 5888, K: 32, N: 4864, w: 'f32' }))).toMatchObject({
+  expect(planBackwardTile(shape({ M: 5888 }))).toMatchObject({ splits: 1, stage: 'f16' });
+  expect(planBackwardTile(shape({ M: 5888, K: 32, N: 4864, w: 'f32' }))).toMatchObject({
     splits: 2,
     stage: 'f32',
   });
-  expect(planBackward(gpuCaps, shape({ M: 512, K: 32, N: 64 })).splits).toBe(1);
+  expect(planBackwardTile(shape({ M: 512, K: 32, N: 64 })).splits).toBe(1);
 });

@@ -14,6 +14,7 @@ import dxScalar from './dx.scalar.wgsl' with { type: 'text' };
 import dxVec4 from './dx.vec4.wgsl' with { type: 'text' };
 import dyScalar from './dy.scalar.wgsl' with { type: 'text' };
 import dyVec4 from './dy.vec4.wgsl' with { type: 'text' };
+import { type GemmPlan, planGemm, recordGemm } from './gemm.matrix.ts';
 import source from './linear.backward.wgsl' with { type: 'text' };
 import maskDropout from './mask.dropout.wgsl' with { type: 'text' };
 import maskNone from './mask.none.wgsl' with { type: 'text' };
@@ -52,9 +53,16 @@ export interface BackwardShape {
   /** How W is stored: u32 where it is int4. */
   w: 'f16' | 'f32' | 'u32';
   dy: 'f16' | 'f32';
+  /** int4: consecutive k that share a scale. */
+  group?: number;
+  /** Columns of dy's tensor, default N, and the first that is the layer's, default 0. */
+  ldy?: number;
+  column?: number;
 }
 
-export interface BackwardPlan {
+/** Register tiles over workgroup memory: any GPU, any shape. */
+export interface BackwardTile {
+  form: 'tile';
   /** A workgroup makes TM x TK outputs, STEP of N at a time; a thread 4 BM x 4 BK of them. */
   TM: number;
   TK: number;
@@ -68,19 +76,28 @@ export interface BackwardPlan {
   stage: 'f16' | 'f32';
 }
 
+export type BackwardPlan = BackwardTile | GemmPlan;
+
 /** Workgroups that fill a large GPU, and the shortest sum that is worth cutting up. */
 const ENOUGH = 512;
 const LEAST_SPAN = 128;
 
-/** The tile for a shape. Pure. */
-export function planBackward(_caps: Caps, s: BackwardShape): BackwardPlan {
+/** The form and tile for a shape: subgroup matrices where they serve it (planGemm says which they do not). Pure. */
+export function planBackward(caps: Caps, s: BackwardShape): BackwardPlan {
+  const { M: m, K: n, N: r, ldy: leftLd = s.N, column: leftColumn = 0, dy: left, w: right, group } = s;
+  return planGemm(caps, { m, n, r, byRows: false, left, right, group, leftLd, leftColumn }) ?? planBackwardTile(s);
+}
+
+/** The register tile for a shape. Pure. */
+export function planBackwardTile(s: BackwardShape): BackwardTile {
   const TK = s.K <= 32 ? 32 : 64;
   const TM = s.M <= 16 ? 16 : s.M <= 32 || TK === 32 ? 32 : 64;
   const blocks = TM === 64 ? 2 : 1;
   const groups = Math.ceil(s.M / TM) * Math.ceil(s.K / TK);
   const splits = Math.max(1, Math.min(Math.floor(ENOUGH / groups), Math.floor(s.N / LEAST_SPAN), 16));
   const stage = s.dy === 'f16' && s.w !== 'f32' ? 'f16' : 'f32';
-  return { TM, TK, STEP: 16, BM: blocks, BK: blocks, WG: (TM / 4 / blocks) * (TK / 4 / blocks), splits, stage };
+  const WG = (TM / 4 / blocks) * (TK / 4 / blocks);
+  return { form: 'tile', TM, TK, STEP: 16, BM: blocks, BK: blocks, WG, splits, stage };
 }
 
 /**
@@ -100,13 +117,23 @@ export function linearBackward(r: Recorder, a: LinearBackward, label = 'linear',
 
   if (weight.kind === 'q4' && a.dropout) throw wrong('only dense weights are behind a dropout');
   const w = weight.kind === 'q4' ? 'u32' : weight.data.dtype;
-  const { splits: parts, stage, ...tile } = p ?? planBackward(r.gpu.caps, { M, N, K, w, dy: dy.dtype });
+  const group = weight.kind === 'q4' ? weight.group : undefined;
+  const plan = p ?? planBackward(r.gpu.caps, { M, N, K, w, dy: dy.dtype, group, ldy, column });
+  if (plan.form === 'matrix') {
+    const right = weight.kind === 'q4' ? weight : weight.data;
+    const mask = a.dropout && { ...a.dropout, on: 'out' as const };
+    const { add, scale } = a;
+    const product = { left: dy, leftColumn: column, byRows: false, right, m: M, n: K, r: N, out: dx, outLd: K };
+    recordGemm(r, { ...product, rows, add, scale, dropout: mask }, plan, `${label} backward ${weight.kind} matrix`);
+    return;
+  }
+  const { form: _, splits: parts, stage, ...tile } = plan;
   const splits = a.dropout ? 1 : parts;
   const target = splits > 1 ? r.scratch('dx parts', 'f32', [splits, M, K]) : dx;
   const epilogue = { scale: a.scale ?? 1, add: a.add ?? false };
   const perm = weight.kind === 'q4' ? weight.perm : undefined;
   const shape = backwardUniform(r.gpu, {
-    ...{ N, K, ldy, column, group: weight.kind === 'q4' ? weight.group : undefined, perm: perm !== undefined },
+    ...{ N, K, ldy, column, group, perm: perm !== undefined },
     ...(splits > 1 ? {} : epilogue),
     ...{ span: Math.ceil(N / splits / tile.STEP) * tile.STEP, part: M, dropout: a.dropout },
   });
@@ -117,8 +144,8 @@ export function linearBackward(r: Recorder, a: LinearBackward, label = 'linear',
   if (weight.kind === 'q4') {
     // A layout is made of what the text names, so that a permutation is bound even where there is none to read.
     bindings.push(perm ?? r.scratch('no permutation', 'u32', [4]), weight.params);
-    const { group, meta } = weight;
-    Object.assign(constants, { GROUP: group, ZERO_POINT: meta === 'zero16', WIDE: meta === 'offset32' });
+    const { meta } = weight;
+    Object.assign(constants, { GROUP: weight.group, ZERO_POINT: meta === 'zero16', WIDE: meta === 'offset32' });
     include.push(q4, backwardQ4);
   } else {
     if (a.dropout) bindings.push(a.dropout.state);

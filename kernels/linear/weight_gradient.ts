@@ -6,6 +6,7 @@ import { specialise } from '../../src/gpu/wgsl.ts';
 import { philoxWgsl } from '../dropout/philox.ts';
 import dyScalar from './dy.scalar.wgsl' with { type: 'text' };
 import dyVec4 from './dy.vec4.wgsl' with { type: 'text' };
+import { type GemmPlan, planGemm, recordGemm } from './gemm.matrix.ts';
 import maskDropout from './mask.dropout.wgsl' with { type: 'text' };
 import maskNone from './mask.none.wgsl' with { type: 'text' };
 import { backwardUniform, type DropoutMask } from './shape.backward.ts';
@@ -41,7 +42,9 @@ export interface WeightGradient {
   dropout?: DropoutMask;
 }
 
-export interface WeightGradientPlan {
+/** Register tiles over workgroup memory: any GPU, any shape. */
+export interface WeightGradientTile {
+  form: 'tile';
   /** A workgroup makes TN x TK outputs, STEP rows at a time; a thread 4 BN x 4 BK of them. */
   TN: number;
   TK: number;
@@ -55,22 +58,41 @@ export interface WeightGradientPlan {
   stage: 'f16' | 'f32';
 }
 
+export type WeightGradientPlan = WeightGradientTile | GemmPlan;
+
+/** The numbers that a plan looks at. */
+export interface WeightGradientShape {
+  /** Most rows there can be. */
+  M: number;
+  N: number;
+  K: number;
+  dy: 'f16' | 'f32';
+  x: 'f16' | 'f32';
+  /** Columns of dy's tensor, default N, and the first that is the layer's, default 0. */
+  ldy?: number;
+  column?: number;
+}
+
 /** Workgroups that fill a large GPU, and the fewest rows that are worth a part of their own. */
 const ENOUGH = 512;
 const LEAST_SPAN = 128;
 
-/** The tile for M rows at most. Pure. */
-export function planWeightGradient(
-  _caps: Caps,
-  s: { M: number; N: number; K: number; dy: 'f16' | 'f32'; x: 'f16' | 'f32' },
-): WeightGradientPlan {
+/** The form and tile for a shape: subgroup matrices where they serve it (planGemm says which they do not). Pure. */
+export function planWeightGradient(caps: Caps, s: WeightGradientShape): WeightGradientPlan {
+  const { N: m, K: n, M: r, dy: left, x: right, ldy: leftLd = s.N, column: leftColumn = 0 } = s;
+  return planGemm(caps, { m, n, r, byRows: true, left, right, leftLd, leftColumn }) ?? planWeightGradientTile(s);
+}
+
+/** The register tile for a shape. Pure. */
+export function planWeightGradientTile(s: WeightGradientShape): WeightGradientTile {
   const TN = s.N <= 32 ? 32 : 64;
   const TK = s.K <= 32 ? 32 : 64;
   const blocks = TN === 64 && TK === 64 ? 2 : 1;
   const groups = Math.ceil(s.N / TN) * Math.ceil(s.K / TK);
   const splits = Math.max(1, Math.min(Math.floor(ENOUGH / groups), Math.floor(s.M / LEAST_SPAN), 32));
   const stage = s.dy === 'f16' && s.x === 'f16' ? 'f16' : 'f32';
-  return { TN, TK, STEP: 16, BN: blocks, BK: blocks, WG: (TN / 4 / blocks) * (TK / 4 / blocks), splits, stage };
+  const WG = (TN / 4 / blocks) * (TK / 4 / blocks);
+  return { form: 'tile', TN, TK, STEP: 16, BN: blocks, BK: blocks, WG, splits, stage };
 }
 
 /**
@@ -89,7 +111,15 @@ export function weightGradient(r: Recorder, a: WeightGradient, label = 'linear',
     throw wrong(`dW does not fit ${data.label} at ${offset}`);
   if (dy.dtype === 'u32' || x.dtype === 'u32') throw wrong('dy and x must be f16 or f32');
 
-  const { splits, stage, ...tile } = p ?? planWeightGradient(r.gpu.caps, { M, N, K, dy: dy.dtype, x: x.dtype });
+  const plan = p ?? planWeightGradient(r.gpu.caps, { M, N, K, dy: dy.dtype, x: x.dtype, ldy, column });
+  if (plan.form === 'matrix') {
+    const mask = a.dropout && { ...a.dropout, on: 'right' as const };
+    const product = { left: dy, leftColumn: column, byRows: true, right: x, m: N, n: K, r: M, out: data, outLd: K };
+    const { add, scale } = a;
+    recordGemm(r, { ...product, offset, rows, add, scale, dropout: mask }, plan, `${label} weight gradient matrix`);
+    return;
+  }
+  const { form: _, splits, stage, ...tile } = plan;
   const target = splits > 1 ? r.scratch('dW parts', 'f32', [splits, N, K]) : data;
   const epilogue = { scale: a.scale ?? 1, add: a.add ?? false, offset };
   const shape = backwardUniform(r.gpu, {
