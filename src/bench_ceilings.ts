@@ -52,7 +52,10 @@ y[id.x] = ${each.map((i) => `c${i}`).join(' + ')};
   const y = gpu.tensor('y', 'f32', [groups * wg, 4]);
   const r = new Recorder(gpu);
   r.dispatch({ label: 'multiply', code, bindings: [x, y], grid: [groups] });
-  const { ns } = await time(await r.finish(), effort);
+  const recording = await r.finish();
+  // The best of a few: a ceiling that something else on the machine held down is none.
+  let ns = Number.POSITIVE_INFINITY;
+  for (let i = 0; i < 3; i++) ns = Math.min(ns, (await time(recording, effort)).ns);
   const result = await gpu.read(y, 4 * wg);
   gpu.free(x, y);
   const wrong = result.findIndex((v, i) => {

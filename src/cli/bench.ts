@@ -65,7 +65,7 @@ async function bench(o: Options): Promise<void> {
   const report = await import('./bench_report.ts');
   const gpu = await Gpu.open({ tier: o.tier });
   const cases = wanted(
-    Object.values(BENCHES).flatMap((make) => make(gpu)),
+    BENCHES.flatMap((make) => make(gpu)),
     o,
   );
   if (o.list) {

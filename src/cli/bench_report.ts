@@ -31,6 +31,7 @@ export function forms(labels: readonly string[]): string {
 }
 
 export function formatRun(run: Run): string {
+  const [unit, per] = run.ceilings.multiply >= 1e12 ? ['TFLOP/s', 1e3] : ['GFLOP/s', 1];
   const rows = run.cases.map((c) => {
     const { share: part, bound } = share(c, run.ceilings);
     return [
@@ -39,14 +40,14 @@ export function formatRun(run: Run): string {
       micros(c.ns),
       `±${(100 * c.spread).toFixed(1)} %`,
       digits(c.bytes / c.ns),
-      c.flops ? digits(c.flops / c.ns / 1e3) : '',
+      c.flops ? digits(c.flops / c.ns / per) : '',
       `${percent(part)} of ${bound === 'copy' ? 'copy' : 'mult.'}`,
       c.error === null ? 'not finite' : c.error.toFixed(3),
       passed(c) ? '' : 'FAILED',
       forms(c.forms),
     ];
   });
-  const header = ['kernel', 'shape', 'µs', 'spread', 'GB/s', 'TFLOP/s', 'ceiling', 'error/allowed', '', 'ran'];
+  const header = ['kernel', 'shape', 'µs', 'spread', 'GB/s', unit, 'ceiling', 'error/allowed', '', 'ran'];
   const skipped = run.skipped.map((s) => `not run: ${s.kernel} ${s.shape}: ${s.reason}\n`);
   return formatTable([header, ...rows], [0, 1, 9]) + skipped.join('');
 }
