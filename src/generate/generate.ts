@@ -30,6 +30,9 @@ const NAMELESS = 0.25;
 /** Share that opens with a sentence that has nothing to do with the mathematics. */
 const LEAD_IN = 0.15;
 
+/** A misconception with more labels than this multiple of the rarest one's is not shown as a further option. */
+const MOST_SHARE = 2;
+
 /** Draws of one item for one misconception before another item is tried. */
 const TRIES = 40;
 
@@ -115,7 +118,7 @@ function drawQuestion(
     // The other options show the misconceptions that have come up least.
     const rest = r
       .shuffled([...telling.keys()])
-      .filter((id) => id !== wanted && counts.has(id))
+      .filter((id) => id !== wanted && counts.get(id)! <= MOST_SHARE * (counts.get(wanted)! + 1))
       .sort((a, b) => counts.get(a)! - counts.get(b)!);
     const question = assemble(item, drawn, [wanted, ...rest.slice(0, 2)], telling, r);
     if (question === undefined) continue;

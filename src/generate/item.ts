@@ -13,6 +13,8 @@ export interface Drawn {
   wrong: Readonly<Record<number, string | undefined>>;
   /** Wrong answers of no misconception, where numbers cannot simply be altered, as in answers in words. */
   others?: readonly string[];
+  /** Options of equal value may differ, where the question asks for a form: 2 × 9 is not 2 × 3². */
+  byForm?: boolean;
 }
 
 export interface Item {
@@ -28,7 +30,9 @@ export interface Item {
  * The wrong answers of a draw that tell their misconception: those that are not right and that no other misconception
  * of the item leads to as well. Answers count as equal where their values are.
  */
-export function tellingAnswers({ correct, wrong }: Drawn): Map<number, string> {
+export function tellingAnswers(drawn: Drawn): Map<number, string> {
+  const { correct, wrong } = drawn;
+  const optionKey = keyOf(drawn);
   const right = optionKey(correct);
   const times = new Map<string, number>();
   const given = Object.entries(wrong).flatMap(([id, text]) => (text === undefined ? [] : [{ id: Number(id), text }]));
@@ -37,6 +41,9 @@ export function tellingAnswers({ correct, wrong }: Drawn): Map<number, string> {
     given.filter(({ text }) => optionKey(text) !== right && times.get(optionKey(text)) === 1).map((w) => [w.id, w.text]),
   );
 }
+
+/** What tells the options of a draw apart. */
+const keyOf = ({ byForm }: Drawn) => (byForm ? (text: string) => text.replace(/\s/g, '') : optionKey);
 
 const INSANE = /NaN|undefined|Infinity|\de[+-]?\d|\d\.\d{7}|\\dfrac\{[^}]*\}\{0\}|\d{10}|--|\+ -\d/;
 
@@ -51,6 +58,7 @@ export function isSane({ ask, correct, wrong, others = [] }: Drawn): boolean {
  * its numbers changed a little. None equals an option or an answer that a misconception leads to.
  */
 export function fillers(drawn: Drawn, options: readonly string[], count: number, r: Draw): string[] {
+  const optionKey = keyOf(drawn);
   const taken = new Set([...options, ...Object.values(drawn.wrong).filter((w) => w !== undefined)].map(optionKey));
   const out: string[] = [];
   const offer = (text: string) => {

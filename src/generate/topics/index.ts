@@ -1,0 +1,32 @@
+/** All items, topic by topic. */
+import type { Item } from '../item.ts';
+import { algebra } from './algebra.ts';
+import { decimals } from './decimals.ts';
+import { equations } from './equations.ts';
+import { fractions } from './fractions.ts';
+import { graphs } from './graphs.ts';
+import { negatives } from './negatives.ts';
+import { factors, operations } from './operations.ts';
+import { percentages } from './percentages.ts';
+import { placeValue } from './place_value.ts';
+import { powers } from './powers.ts';
+import { ratios } from './ratio.ts';
+import { sequences } from './sequences.ts';
+import { writtenMethods } from './written_methods.ts';
+
+export const ITEMS: readonly Item[] = [
+  ...placeValue,
+  ...writtenMethods,
+  ...negatives,
+  ...operations,
+  ...factors,
+  ...powers,
+  ...fractions,
+  ...decimals,
+  ...percentages,
+  ...ratios,
+  ...algebra,
+  ...equations,
+  ...sequences,
+  ...graphs,
+];
