@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vite';
 import { wgsl } from '../scripts/wgsl_plugin.ts';
 import { nothingFromNode, offline, shippedModels } from './build.ts';
+import { sampleData } from './sample_plugin.ts';
 import { woff2Only } from './woff2_only.ts';
 
 const root = fileURLToPath(new URL('.', import.meta.url));
@@ -15,7 +16,7 @@ export default defineConfig({
   root,
   base: './',
   publicDir: false,
-  plugins: [wgsl, woff2Only, nothingFromNode, shippedModels(file('models')), offline(file('web/sw.ts'))],
+  plugins: [wgsl, woff2Only, sampleData, nothingFromNode, shippedModels(file('models')), offline(file('web/sw.ts'))],
   // Node's parser wants Node's Buffer; this is the same one with its own.
   resolve: { alias: { 'csv-parse/sync': 'csv-parse/browser/esm/sync' } },
   oxc: { jsx: { runtime: 'automatic', importSource: 'preact' } },

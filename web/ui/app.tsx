@@ -31,7 +31,7 @@ export function App() {
       <header class="masthead">
         <p class="wordmark">
           <a href="#rank" aria-label="lacuna, first page">
-            lacuna
+            la<i>c</i>una
           </a>
         </p>
         <p class="tagline">the misconception behind a wrong answer</p>

@@ -1,14 +1,14 @@
 /** View 3: a CSV of questions and pupils' answers in; the commonest misconceptions, a table and a CSV out. */
 import { useMemo, useState } from 'preact/hooks';
-import type { ClassRow } from '../worker/api.ts';
+import sampleUrl from '../../data/sample/train.csv?url';
 import { ClassChart, type Tally, tally } from './class_chart.tsx';
 import { ClassTable } from './class_table.tsx';
 import { Drop } from './drop.tsx';
-import { cancel } from './engine.ts';
+import { cancel, messageOf } from './engine.ts';
 import { CLASS_TOP, rankClass } from './jobs.ts';
 import { Notice } from './notice.tsx';
 import { ProgressBar } from './progress.tsx';
-import { download, spreadsheetCsv } from './save.ts';
+import { downloadCsv } from './save.ts';
 import { type ClassRun, store } from './state.ts';
 import { useStore } from './store.ts';
 import { counted } from './units.ts';
@@ -28,6 +28,14 @@ export function ClassView() {
         >
           <CsvHint />
         </Drop>
+        {ready && !run && (
+          <p class="hint">
+            No file at hand?{' '}
+            <button type="button" class="link" onClick={() => void rankSample()}>
+              Rank the wrong answers of the sample questions
+            </button>
+          </p>
+        )}
         {!ready && !run && (
           <p class="hint" role="status">
             The model is not ready yet; see <a href="#model">Model</a>.
@@ -40,11 +48,22 @@ export function ClassView() {
   );
 }
 
+async function rankSample(): Promise<void> {
+  try {
+    const response = await fetch(sampleUrl);
+    if (!response.ok) throw new Error(`the server answered ${response.status} for the sample: reload the page`);
+    await rankClass(new File([await response.blob()], 'sample questions'));
+  } catch (error) {
+    store.set({ classProblem: messageOf(error) });
+  }
+}
+
 function CsvHint() {
   return (
     <>
-      One row an answer, with columns for the question, the correct and the wrong answer, and the pupil; or Eedi’s
-      columns, where every wrong option is a row. Nothing is uploaded.
+      One row an answer, with the columns <code>question</code>, <code>correct</code> and <code>answer</code>, and if
+      you like <code>pupil</code>, <code>construct</code>, <code>subject</code>; or Eedi’s columns, where every wrong
+      option counts as an answer.
     </>
   );
 }
@@ -74,7 +93,7 @@ function Run({ run }: { run: ClassRun }) {
             rows={rows}
             key={only ?? 'all'}
             title={title(run, tallies, only)}
-            onDownload={() => download(`${stem(run.file)}-misconceptions.csv`, 'text/csv', classCsv(run.rows))}
+            onDownload={() => void downloadClass(run)}
           />
         </>
       )}
@@ -89,15 +108,14 @@ const title = (run: ClassRun, tallies: Tally[], only: number | undefined): strin
     : `${counted(run.rows.length, 'answer')} of ${run.file}`;
 };
 
-const stem = (file: string) => file.replace(/\.csv$/i, '');
-
 /** One row an answer, with the first misconceptions and their cosines. */
-function classCsv(rows: readonly ClassRow[]): string {
+function downloadClass({ file, rows }: ClassRun): Promise<void> {
   const places = Array.from({ length: CLASS_TOP }, (_, i) => i);
   const columns = ['Line', 'Pupil', 'Question', 'CorrectAnswer', 'WrongAnswer'].concat(
     places.flatMap((i) => [`MisconceptionId${i + 1}`, `Misconception${i + 1}`, `Cosine${i + 1}`]),
   );
-  return spreadsheetCsv(
+  return downloadCsv(
+    `${file.replace(/\.csv$/i, '')}-misconceptions.csv`,
     columns,
     rows.map(({ line, label, question, ranked }) => [
       line,

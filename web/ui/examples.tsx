@@ -20,7 +20,7 @@ export function Examples() {
         type="button"
         onClick={async () => {
           setOpen(true);
-          setExamples((await import('./sample.ts')).sampleExamples());
+          setExamples((await import('./sample.ts')).examples);
         }}
       >
         Pick an example

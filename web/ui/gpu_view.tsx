@@ -34,18 +34,6 @@ function Found({ gpu }: { gpu: GpuReport }) {
             <li key={reason}>{reason}</li>
           ))}
         </ul>
-        <h2>Features</h2>
-        {gpu.features.length === 0 ? (
-          <p class="hint">None beyond what every WebGPU device has.</p>
-        ) : (
-          <ul class="features">
-            {gpu.features.map((feature) => (
-              <li key={feature}>
-                <code>{feature}</code>
-              </li>
-            ))}
-          </ul>
-        )}
       </section>
       <section aria-labelledby="limits-title">
         <h2 id="limits-title">Limits</h2>
@@ -65,6 +53,18 @@ function Found({ gpu }: { gpu: GpuReport }) {
             ))}
           </tbody>
         </table>
+        <h2>Features</h2>
+        {gpu.features.length === 0 ? (
+          <p class="hint">None beyond what every WebGPU device has.</p>
+        ) : (
+          <ul class="features">
+            {gpu.features.map((feature) => (
+              <li key={feature}>
+                <code>{feature}</code>
+              </li>
+            ))}
+          </ul>
+        )}
       </section>
     </div>
   );

@@ -97,48 +97,63 @@ const WHERE: Record<ModelEntry['where'], string> = {
   hub: 'to be fetched from the hub',
 };
 
+/** What can be picked, and what else lies in this browser: downloads that broke off, models of the hub. */
 function ModelList({ busy }: { busy: boolean }) {
   const models = useStore(store, (s) => s.models);
-  const storage = useStore(store, (s) => s.storage);
+  const stored = useStore(store, (s) => s.storage?.models);
   const current = useStore(store, (s) => s.model?.id);
   if (!models) return <p class="hint">Asking what there is…</p>;
-  const unfinished = new Set(storage?.models.filter(({ complete }) => !complete).map(({ id }) => id));
+  const others = (stored ?? []).filter(({ id }) => models.every((entry) => entry.id !== id));
+  const entries: ModelEntry[] = [...models, ...others.map((model) => ({ ...model, where: 'stored' as const }))];
   return (
     <ul class="models">
-      {models.map((entry) => (
-        <li key={entry.id} class={entry.id === current ? 'model current' : 'model'}>
-          <div>
-            <p class="model-title">{entry.title}</p>
-            <p class="hint">
-              {entry.bytes > 0 && `${bytes(entry.bytes)}, `}
-              {unfinished.has(entry.id) ? 'download begun' : WHERE[entry.where]}
-            </p>
-            {entry.refused !== undefined && <p class="refused">{entry.refused}</p>}
-          </div>
-          <div class="row-actions">
-            {entry.id === current ? (
-              <span class="badge">in use</span>
-            ) : (
-              entry.refused === undefined && (
+      {entries.map((entry) => {
+        const kept = stored?.find(({ id }) => id === entry.id);
+        const begun = kept?.complete === false;
+        const verb = begun ? 'Resume' : entry.where === 'hub' ? 'Download' : 'Use';
+        return (
+          <li key={entry.id} class={entry.id === current ? 'model current' : 'model'}>
+            <div>
+              <p class="model-title">{entry.title}</p>
+              <p class="hint">
+                {entry.bytes > 0 && `${bytes(entry.bytes)}, `}
+                {begun ? 'download begun' : WHERE[entry.where]}
+              </p>
+              {entry.refused !== undefined && <p class="refused">{entry.refused}</p>}
+            </div>
+            <div class="row-actions">
+              {kept && (
                 <button
                   type="button"
+                  class="quiet"
                   disabled={busy}
-                  aria-label={`${verb(entry, unfinished)} ${entry.title}`}
-                  onClick={() => void loadModel({ kind: 'entry', id: entry.id }, entry.title)}
+                  aria-label={`Delete ${entry.title}`}
+                  onClick={() => void deleteModel(entry.id)}
                 >
-                  {verb(entry, unfinished)}
+                  Delete
                 </button>
-              )
-            )}
-          </div>
-        </li>
-      ))}
+              )}
+              {entry.id === current ? (
+                <span class="badge">in use</span>
+              ) : (
+                entry.refused === undefined && (
+                  <button
+                    type="button"
+                    disabled={busy}
+                    aria-label={`${verb} ${entry.title}`}
+                    onClick={() => void loadModel({ kind: 'entry', id: entry.id }, entry.title)}
+                  >
+                    {verb}
+                  </button>
+                )
+              )}
+            </div>
+          </li>
+        );
+      })}
     </ul>
   );
 }
-
-const verb = ({ id, where }: ModelEntry, unfinished: Set<string>) =>
-  unfinished.has(id) ? 'Resume' : where === 'hub' ? 'Download' : 'Use';
 
 function HubForm({ busy }: { busy: boolean }) {
   const [id, setId] = useState('');
@@ -176,57 +191,26 @@ function HubForm({ busy }: { busy: boolean }) {
   );
 }
 
-/** What the browser's storage holds for this page, and how to empty it. */
+/** How much the browser's storage holds for this page. */
 function Kept() {
   const storage = useStore(store, (s) => s.storage);
-  const current = useStore(store, (s) => s.model?.id);
   if (!storage) return null;
   if (!storage.available) {
     return (
-      <section class="kept" aria-labelledby="kept-title">
-        <h2 id="kept-title">Kept in this browser</h2>
-        <p class="hint">Nothing: this browser gives the page no storage (a private window?). It works all the same.</p>
-      </section>
+      <p class="hint">
+        This browser gives the page no storage (a private window?): models are fetched again next time.
+      </p>
     );
   }
   return (
-    <section class="kept" aria-labelledby="kept-title">
-      <h2 id="kept-title">Kept in this browser</h2>
-      <p class="hint">
-        {bytes(storage.usedBytes)} of {bytes(storage.quotaBytes)} the browser allows.
-      </p>
-      <ul class="models">
-        {storage.models.map(({ id, title, bytes: size, complete }) => (
-          <li key={id} class="model">
-            <div>
-              <p class="model-title">{title}</p>
-              <p class="hint">
-                {bytes(size)}
-                {complete ? '' : ', not complete'}
-                {id === current ? ', in use' : ''}
-              </p>
-            </div>
-            <button type="button" class="quiet" aria-label={`Delete ${title}`} onClick={() => void deleteModel(id)}>
-              Delete
-            </button>
-          </li>
-        ))}
-        <li class="model">
-          <div>
-            <p class="model-title">Vectors of misconceptions</p>
-            <p class="hint">{bytes(storage.vectorsBytes)}, so that nothing is read twice</p>
-          </div>
-          <button
-            type="button"
-            class="quiet"
-            aria-label="Delete the vectors"
-            disabled={storage.vectorsBytes === 0}
-            onClick={() => void clearVectors()}
-          >
-            Delete
-          </button>
-        </li>
-      </ul>
-    </section>
+    <p class="hint">
+      This browser keeps {bytes(storage.usedBytes)} for the page, of {bytes(storage.quotaBytes)} that it allows;{' '}
+      {bytes(storage.vectorsBytes)} of it are vectors of misconceptions, so that nothing is read twice.{' '}
+      {storage.vectorsBytes > 0 && (
+        <button type="button" class="link" onClick={() => void clearVectors()}>
+          Forget the vectors
+        </button>
+      )}
+    </p>
   );
 }

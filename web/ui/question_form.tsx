@@ -10,11 +10,12 @@ import { useStore } from './store.ts';
 
 export function QuestionForm() {
   const draft = useStore(store, (s) => s.draft);
+  const started = useStore(store, (s) => s.taxonomy !== undefined);
   const [four, setFour] = useState(() => recall('four', isBoolean) ?? false);
   const setOption = (i: number, text: string) =>
     edit({ options: draft.options.map((old, j) => (j === i ? text : old)) });
   return (
-    <section class="question" aria-label="The question">
+    <section class={started ? 'question' : 'question unstarted'} aria-label="The question">
       <div class="toolbar">
         <Examples />
         <button type="button" class="quiet" onClick={() => edit(EMPTY_DRAFT)}>

@@ -22,7 +22,7 @@ export function edit(patch: Partial<Omit<Draft, 'behind'>>, { now = false } = {}
 }
 
 /** Puts an example in place of the question, with the answer of a pupil who holds its first labelled misconception. */
-export function showExample(example: Example, chosen = example.behind.findIndex((name) => name !== undefined)): void {
+export function showExample(example: Example, chosen = example.behind.findIndex((name) => name !== null)): void {
   const { question, options, correct, construct, subject, behind } = example;
   store.set({ draft: { question, options, correct, chosen, construct, subject, behind } });
   rerank();
@@ -54,7 +54,7 @@ async function rankDraft(): Promise<void> {
   store.set({ ranks: true });
   try {
     const { ranked, ms } = await engine().rank(question, Math.min(TOP, taxonomy.rows.length));
-    const label = draft.behind?.[draft.chosen];
+    const label = draft.behind?.[draft.chosen] ?? undefined;
     store.set({ ranking: { question, ranked, ms, among: taxonomy.rows.length, label }, rankProblem: undefined });
   } catch (error) {
     store.set({ rankProblem: messageOf(error) });

@@ -1,5 +1,4 @@
 /** Downloads made on the page: nothing is sent anywhere. */
-import { formatCsv } from '../../src/data/csv.ts';
 
 /** Offers `text` as a file. */
 export function download(name: string, type: string, text: string): void {
@@ -20,9 +19,13 @@ export function inert(cell: string): string {
   return /^\s*[=+\-@＝＋－＠]|^[\t\r\n]/.test(cell) ? `'${cell}` : cell;
 }
 
-/** A CSV for spreadsheets: every text inert, and a byte order mark so that they read it as UTF-8. */
-export const spreadsheetCsv = (columns: readonly string[], rows: readonly (readonly (string | number)[])[]): string =>
-  `\uFEFF${formatCsv(
-    columns,
-    rows.map((row) => row.map((cell) => (typeof cell === 'string' ? inert(cell) : cell))),
-  )}`;
+/** Offers a CSV for spreadsheets: every text inert, and a byte order mark so that they read it as UTF-8. */
+export async function downloadCsv(
+  name: string,
+  columns: readonly string[],
+  rows: readonly (readonly (string | number)[])[],
+): Promise<void> {
+  const { formatCsv } = await import('../../src/data/csv.ts');
+  const cells = rows.map((row) => row.map((cell) => (typeof cell === 'string' ? inert(cell) : cell)));
+  download(name, 'text/csv', `\uFEFF${formatCsv(columns, cells)}`);
+}

@@ -16,10 +16,11 @@ export async function start(): Promise<void> {
       if (state === 'restored') rerank();
     }),
   );
-  const sampled = import('./sample.ts').then(({ sampleTaxonomy, sampleExamples }) => {
+  const sampled = import('./sample.ts').then(({ taxonomy, examples }) => {
     const kept = recall('taxonomy', isTaxonomy);
-    store.set({ taxonomy: kept ?? { title: 'The sample taxonomy', rows: sampleTaxonomy(), sample: true } });
-    showExample(sampleExamples()[0]);
+    store.set({ taxonomy: kept ?? { title: 'The sample taxonomy', rows: taxonomy, sample: true } });
+    // One that shows what the page can do with mathematics.
+    showExample(examples.find(({ question }) => /\\d?frac/.test(question)) ?? examples[0]);
   });
   try {
     const [gpu] = await Promise.all([worker.gpu(), sampled]);
@@ -119,8 +120,8 @@ export async function readTaxonomy(file: File): Promise<void> {
 
 /** The sample taxonomy again, edits forgotten. */
 export async function restoreSample(): Promise<void> {
-  const { sampleTaxonomy } = await import('./sample.ts');
-  setTaxonomy({ title: 'The sample taxonomy', rows: sampleTaxonomy(), sample: true });
+  const { taxonomy } = await import('./sample.ts');
+  setTaxonomy({ title: 'The sample taxonomy', rows: taxonomy, sample: true });
 }
 
 async function sendTaxonomy(): Promise<void> {

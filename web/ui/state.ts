@@ -22,7 +22,7 @@ export interface Draft {
   construct: string;
   subject: string;
   /** For an example as the sample gives it, the misconception behind each option; undefined once it is edited. */
-  behind?: (string | undefined)[];
+  behind?: (string | null)[];
 }
 
 export interface Taxonomy {

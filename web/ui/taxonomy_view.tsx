@@ -4,13 +4,12 @@ import type { Misconception } from '../worker/api.ts';
 import { useChunks } from './chunks.ts';
 import { Drop } from './drop.tsx';
 import { Notice } from './notice.tsx';
-import { ProgressBar } from './progress.tsx';
-import { download, spreadsheetCsv } from './save.ts';
+import { downloadCsv } from './save.ts';
 import { readTaxonomy, restoreSample, setTaxonomy } from './session.ts';
 import { store, type Taxonomy } from './state.ts';
 import { useStore } from './store.ts';
 import { TaxonomyRow } from './taxonomy_row.tsx';
-import { count, counted } from './units.ts';
+import { count, counted, progressText } from './units.ts';
 
 const NONE: Taxonomy = { title: '', rows: [], sample: true };
 
@@ -62,7 +61,7 @@ export function TaxonomyView() {
             void readTaxonomy(file);
           }}
         >
-          A CSV with the columns MisconceptionId and MisconceptionName.
+          A CSV with the columns <code>MisconceptionId</code> and <code>MisconceptionName</code>.
         </Drop>
       </div>
       <section aria-label="Misconceptions">
@@ -83,9 +82,7 @@ export function TaxonomyView() {
           value={search}
           onInput={(event) => setSearch(event.currentTarget.value)}
         />
-        <p class="hint" role="status">
-          {search ? `${count(found.length)} of ${counted(taxonomy.rows.length, 'misconception')}` : '\u00A0'}
-        </p>
+        <TaxonomyStatus found={search ? found.length : undefined} />
         <ul class="taxonomy">
           {shown.map((row) => (
             <TaxonomyRow key={row.id} row={row} onRename={rename} onDelete={remove} />
@@ -109,13 +106,10 @@ function TaxonomyCard({ taxonomy }: { taxonomy: Taxonomy }) {
           type="button"
           class="quiet"
           onClick={() =>
-            download(
+            void downloadCsv(
               'taxonomy.csv',
-              'text/csv',
-              spreadsheetCsv(
-                ['MisconceptionId', 'MisconceptionName'],
-                taxonomy.rows.map(({ id, name }) => [id, name]),
-              ),
+              ['MisconceptionId', 'MisconceptionName'],
+              taxonomy.rows.map(({ id, name }) => [id, name]),
             )
           }
         >
@@ -134,10 +128,8 @@ function TaxonomyCard({ taxonomy }: { taxonomy: Taxonomy }) {
 function TaxonomyNotices() {
   const problem = useStore(store, (s) => s.taxonomyProblem);
   const unkept = useStore(store, (s) => s.taxonomyUnkept);
-  const embedding = useStore(store, (s) => s.embedding);
-  const embedded = useStore(store, (s) => s.embedded);
   return (
-    <div class="slot">
+    <>
       {problem !== undefined && <Notice onClose={() => store.set({ taxonomyProblem: undefined })}>{problem}</Notice>}
       {unkept && (
         <Notice kind="note">
@@ -145,15 +137,28 @@ function TaxonomyNotices() {
           CSV to keep your changes.
         </Notice>
       )}
-      {embedding ? (
-        <ProgressBar title="Reading the taxonomy" progress={embedding} />
-      ) : (
-        <p class="hint" role="status">
-          {embedded
-            ? `Ready to rank: ${counted(embedded.embedded, 'text')} read just now, ${count(embedded.reused)} known from before.`
-            : '\u00A0'}
-        </p>
-      )}
+    </>
+  );
+}
+
+/** One line and a thin bar that keep their place: how many were found, and what the model still has to read. */
+function TaxonomyStatus({ found }: { found: number | undefined }) {
+  const rows = useStore(store, (s) => s.taxonomy?.rows.length ?? 0);
+  const embedding = useStore(store, (s) => s.embedding);
+  const embedded = useStore(store, (s) => s.embedded);
+  const parts = [found === undefined ? counted(rows, 'misconception') : `${count(found)} of ${count(rows)}`];
+  if (embedding) parts.push(`reading ${progressText(embedding)}`);
+  else if (embedded?.embedded) parts.push(`${count(embedded.embedded)} just read, ready to rank`);
+  else if (embedded) parts.push('ready to rank');
+  const share = embedding && embedding.total > 0 ? embedding.done / embedding.total : 0;
+  return (
+    <div class="list-status">
+      <p class="hint" role="status">
+        {parts.join(' · ')}
+      </p>
+      <span class="status-bar" aria-hidden="true">
+        <span style={{ transform: `scaleX(${share})` }} />
+      </span>
     </div>
   );
 }
