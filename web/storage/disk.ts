@@ -35,9 +35,11 @@ export class DiskFull extends UserError {
   }
 }
 
-/** What a browser throws where storage is full, as a DiskFull; anything else as it is. */
+/** What a browser throws where storage is full or in use by another tab, as an error that says so; others as they are. */
 export function diskError(error: unknown): unknown {
   const { name, message } = (error ?? {}) as Error;
+  if (name === 'NoModificationAllowedError')
+    return new UserError('another tab of this page is storing the same: wait for it, or close it');
   return name === 'QuotaExceededError' || /quota|no space|disk full/i.test(message ?? '') ? new DiskFull() : error;
 }
 

@@ -2,7 +2,8 @@
  * Embeddings that were computed before: one file for each model (with its adapter), rows of the text's SHA-256 and its
  * vector, appended as they come. A changed taxonomy costs only its new texts.
  */
-import { type Disk, DiskFull } from './disk.ts';
+import { UserError } from '../../src/errors.ts';
+import type { Disk } from './disk.ts';
 import { hex, sha256Bytes } from './sha256.ts';
 
 const HASH = 32;
@@ -104,7 +105,7 @@ export class VectorStore {
       }
     } catch (error) {
       // Ranking goes on without: they are in memory, and computed again on the next visit.
-      if (!(error instanceof DiskFull)) throw error;
+      if (!(error instanceof UserError)) throw error;
     }
   }
 }

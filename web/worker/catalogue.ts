@@ -63,7 +63,7 @@ export function fromShipped({ id, title, files }: ShippedModel, base: URL): Fetc
 export const knownModels = (): { id: string; title: string; bytes: number }[] =>
   Object.entries(KNOWN_MODELS).map(([id, { file, size }]) => ({ id, title: titleOf(file), bytes: size }));
 
-const titleOf = (file: string): string => file.replace(/^.*\//, '').replace(/\.gguf$/, '');
+const titleOf = (file: string): string => file.replace(/^.*\//, '').replace(/\.(gguf|safetensors)$/, '');
 
 /** How long the hub has to answer. */
 const PATIENCE_MS = 30_000;

@@ -36,7 +36,7 @@ import type {
 } from './api.ts';
 import { fromFiles, fromHub, fromShipped, knownModels, shippedModels } from './catalogue.ts';
 import { readClass, readTaxonomyCsv } from './class_csv.ts';
-import { checkFits, isHeader, maxLengthOf } from './fits.ts';
+import { checkBindings, checkMemory, isHeader, maxLengthOf } from './fits.ts';
 import { gpuReport, noGpu } from './gpu_report.ts';
 import { meter } from './progress.ts';
 import { remoteSource } from './remote_source.ts';
@@ -50,10 +50,18 @@ const SLICE = { gpu: 512, software: 16 };
 /** Misconceptions a ranking gives, unless more are asked for. */
 const TOP = 25;
 
-interface Open {
+/** A model's bytes, and where they came from. */
+interface Bytes {
+  source: ModelSource;
   model: ModelFiles;
-  /** Its bytes: from storage, or in memory where nothing can be stored. */
   blobs: Map<string, Blob>;
+  /** Not in storage: they must not be let go of. */
+  unkept: boolean;
+  note?: string;
+}
+
+interface Open {
+  bytes: Bytes;
   adapter: readonly File[];
   embedder: Embedder;
   vectors: VectorStore;
@@ -119,16 +127,17 @@ export class LocalEngine implements Engine {
     return this.#change(async (signal) => {
       const began = performance.now();
       const adapter = source.kind === 'files' ? fromFiles(source.files).adapter : [];
-      const { model, blobs, note } = await this.#bytesOf(source, onProgress, signal);
+      const bytes = await this.#bytesOf(source, onProgress, signal);
       signal.throwIfAborted();
-      return this.#use(model, blobs, adapter, { onProgress, signal, began, note });
+      return this.#use(bytes, adapter, { onProgress, signal, began });
     });
   }
 
   adapter(files: File[], onProgress: OnProgress): Promise<LoadedModel> {
     return this.#change(async (signal) => {
-      const { model, blobs } = this.#ready();
-      return this.#use(model, blobs, files, { onProgress, signal, began: performance.now() });
+      const began = performance.now();
+      const bytes = await this.#again(this.#ready().bytes, onProgress, signal);
+      return this.#use(bytes, files, { onProgress, signal, began });
     });
   }
 
@@ -190,7 +199,8 @@ export class LocalEngine implements Engine {
       const { embedder } = this.#ready();
       const entries = await readClass(csv);
       const report = meter(onProgress, csv.name, 'questions');
-      const slice = embedder.gpu.description.software ? 4 : 128;
+      // What fills a batch even where every text is as long as can be.
+      const slice = Math.max(1, Math.floor(embedder.batchTokens / embedder.maxLength));
       report(0, entries.length);
       for (let from = 0; from < entries.length; from += slice) {
         signal.throwIfAborted();
@@ -292,12 +302,11 @@ export class LocalEngine implements Engine {
     this.#passages = undefined;
     this.#change(async (signal) => {
       const gpu = await this.#openGpu();
-      if (before)
-        await this.#use(before.model, before.blobs, before.adapter, {
-          onProgress: () => {},
-          signal,
-          began: performance.now(),
-        });
+      if (before) {
+        const onProgress = () => {};
+        const bytes = await this.#again(before.bytes, onProgress, signal);
+        await this.#use(bytes, before.adapter, { onProgress, signal, began: performance.now() });
+      }
       this.#tellGpu?.('restored', `${gpu.description.vendor || 'The GPU'} is back, and what was loaded with it.`);
     }).catch((error) => this.#tellGpu?.('lost', `The GPU does not come back (${error.message}): reload the page.`));
   }
@@ -308,38 +317,38 @@ export class LocalEngine implements Engine {
   }
 
   /** The bytes of a model: what is stored, what is fetched and stored, or what is kept in memory with a note why. */
-  async #bytesOf(
-    source: ModelSource,
-    onProgress: OnProgress,
-    signal: AbortSignal,
-  ): Promise<{ model: ModelFiles; blobs: Map<string, Blob>; note?: string }> {
+  async #bytesOf(source: ModelSource, onProgress: OnProgress, signal: AbortSignal): Promise<Bytes> {
     const store = await this.#store();
-    const known = source.kind === 'files' ? undefined : await store.find(source.id);
-    const wanted = await this.#fetchable(source).catch((error) => {
-      // Offline, what is stored will do.
-      if (known && error instanceof UserError) return undefined;
-      throw error;
-    });
-    if (!wanted) return { model: known!, blobs: await store.open(known!) };
-    const bytes = wanted.files.reduce((n, { size }) => n + size, 0);
-    if (!known && bytes >= CHECK_FROM) await this.#checkHeader(wanted);
+    const memory = store.disk.kind === 'memory';
+    const note = memory ? 'This window keeps nothing: the model is gone with it.' : undefined;
+    const wanted = await this.#fetchable(source, store);
+    // It is there whole, and nobody says that it has changed.
+    if (!('requests' in wanted))
+      return { source, model: wanted, blobs: await store.open(wanted), unkept: memory, note };
+    const size = wanted.files.reduce((n, file) => n + file.size, 0);
+    if (size >= CHECK_FROM && !(await store.find(wanted.id))) await this.#checkHeader(wanted);
     const report = meter(onProgress, wanted.title, 'bytes');
     try {
-      const blobs = await store.fetch(wanted, report, signal);
-      const note = store.disk.kind === 'memory' ? 'This window keeps nothing: the model is gone with it.' : undefined;
-      return { model: wanted, blobs, note };
+      return { source, model: wanted, blobs: await store.fetch(wanted, report, signal), unkept: memory, note };
     } catch (error) {
       if (!(error instanceof DiskFull)) throw error;
       await store.remove(wanted.id);
       const blobs = await new ModelStore(new MemoryDisk()).fetch(wanted, report, signal);
-      return { model: wanted, blobs, note: `Not kept for the next visit: ${error.message}` };
+      return { source, model: wanted, blobs, unkept: true, note: `Not kept for the next visit: ${error.message}.` };
     }
   }
 
-  async #fetchable(source: ModelSource): Promise<Fetchable> {
+  /** The same bytes for another load; fetched again where they were deleted meanwhile. */
+  async #again(bytes: Bytes, onProgress: OnProgress, signal: AbortSignal): Promise<Bytes> {
+    return bytes.unkept ? bytes : this.#bytesOf(bytes.source, onProgress, signal);
+  }
+
+  /** How to fetch a model; what is stored of it alone, where that is whole and this page does not ship it. */
+  async #fetchable(source: ModelSource, store: ModelStore): Promise<Fetchable | ModelFiles> {
     if (source.kind === 'files') return fromFiles(source.files).model;
     const shipped = (await shippedModels(this.#base)).find(({ id }) => id === source.id);
-    return shipped ? fromShipped(shipped, this.#base) : fromHub(source.id);
+    if (shipped) return fromShipped(shipped, this.#base);
+    return (await store.find(source.id)) ?? fromHub(source.id);
   }
 
   /** Throws where the header says that the model cannot run here. */
@@ -348,7 +357,10 @@ export class LocalEngine implements Engine {
       isHeader(name) ? [[name, remoteSource(name, size, requests[i])] as const] : [],
     );
     try {
-      await checkFits(await this.#openGpu(), await checkpointFromSources(title, new Map(sources)));
+      const gpu = await this.#openGpu();
+      const checkpoint = await checkpointFromSources(title, new Map(sources));
+      checkBindings(gpu, checkpoint);
+      await checkMemory(gpu, checkpoint);
       this.#refused.delete(id);
     } catch (error) {
       if (error instanceof UserError) this.#refused.set(id, error.message);
@@ -358,12 +370,12 @@ export class LocalEngine implements Engine {
 
   /** Puts a model on the GPU in place of the one before, and embeds the taxonomy with it. */
   async #use(
-    model: ModelFiles,
-    blobs: Map<string, Blob>,
+    bytes: Bytes,
     adapter: readonly File[],
-    run: { onProgress: OnProgress; signal: AbortSignal; began: number; note?: string },
+    run: { onProgress: OnProgress; signal: AbortSignal; began: number },
   ): Promise<LoadedModel> {
     const { onProgress, signal } = run;
+    const { model, blobs, note } = bytes;
     const sources = new Map([...blobs].map(([name, blob]) => [name, blobSource(name, blob)]));
     const checkpoint = await checkpointFromSources(model.title, sources);
     const tokenizer = tokenizerOf(checkpoint);
@@ -376,8 +388,9 @@ export class LocalEngine implements Engine {
         )
       : undefined;
     const gpu = await this.#openGpu();
-    if (!this.#open) await checkFits(gpu, checkpoint);
+    checkBindings(gpu, checkpoint);
     this.#close();
+    await checkMemory(gpu, checkpoint);
     try {
       const weights = await loadModel(gpu, checkpoint, { onProgress: meter(onProgress, model.title, 'bytes') });
       try {
@@ -399,9 +412,9 @@ export class LocalEngine implements Engine {
         gpuBytes: gpu.allocated,
         adapter: lora && adapterTitle(adapter),
         seconds: 0,
-        note: run.note,
+        note,
       };
-      const open: Open = { model, blobs, adapter, embedder, vectors, loaded };
+      const open: Open = { bytes, adapter, embedder, vectors, loaded };
       this.#open = open;
       if (this.#rows.length) await this.#embedTaxonomy(open, this.#rows, onProgress, signal);
       loaded.seconds = (performance.now() - run.began) / 1000;

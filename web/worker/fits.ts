@@ -8,7 +8,7 @@ import type { Checkpoint } from '../../src/formats/stored.ts';
 import type { Gpu } from '../../src/gpu/gpu.ts';
 import { batchTokensFor, DEFAULT_MAX_LENGTH } from '../../src/infer/embedder.ts';
 import { estimate } from '../../src/infer/estimate.ts';
-import { formOf, mostRows } from '../../src/model/fill.ts';
+import { mostRows } from '../../src/model/fill.ts';
 import { layerPaths } from '../../src/model/load.ts';
 
 /** Tokens of a text that this model is given at most. */
@@ -20,13 +20,12 @@ export const isHeader = (name: string): boolean => SMALL_FILES.includes(name) ||
 const GIB = 2 ** 30;
 const inGib = (bytes: number): string => `${(bytes / GIB).toFixed(1)} GB`;
 
-/** Throws a UserError that says why the model cannot run here; else gives the bytes it will take on the GPU. */
-export async function checkFits(gpu: Gpu, checkpoint: Checkpoint): Promise<number> {
+/** Throws a UserError that says why no binding of this GPU is large enough for the model. */
+export function checkBindings(gpu: Gpu, checkpoint: Checkpoint): void {
   const { config, name } = checkpoint;
   const maxLength = maxLengthOf(config.maxPositions);
-  let batchTokens: number;
   try {
-    batchTokens = batchTokensFor(gpu, config, maxLength);
+    batchTokensFor(gpu, config, maxLength);
   } catch (error) {
     if (!(error instanceof UserError)) throw error;
     throw new UserError(
@@ -37,17 +36,23 @@ export async function checkFits(gpu: Gpu, checkpoint: Checkpoint): Promise<numbe
     for (const path of Object.values(layerPaths(i)).flat()) {
       const s = checkpoint.linear(path);
       // Formats stored row by row are cut to what one binding holds; these are not.
-      if ((s.kind === 'gptq' || s.kind === 'awq') && s.N > mostRows(gpu, formOf(gpu, s, false), s.K))
+      if (s.kind !== 'gptq' && s.kind !== 'awq') continue;
+      if (s.N > mostRows(gpu, { kind: 'q4', group: s.group, meta: 'zero16' }, s.K))
         throw new UserError(
           `${name}: too large for this GPU: ${path} does not fit the ${gpu.caps.maxBinding} bytes that it binds: take a smaller model, or a GGUF of it`,
         );
     }
+}
+
+/** Throws a UserError that says how much memory the model needs, where the GPU does not give it. */
+export async function checkMemory(gpu: Gpu, checkpoint: Checkpoint): Promise<void> {
+  const { config, name } = checkpoint;
+  const batchTokens = batchTokensFor(gpu, config, maxLengthOf(config.maxPositions));
   const { bytes } = estimate(checkpoint, gpu.caps, { lengths: [], batchTokens, quantize: false });
   if (!(await hasMemory(gpu, bytes.total)))
     throw new UserError(
       `${name}: too large for this GPU: it needs ${inGib(bytes.total)} of its memory, which is not to be had: take a smaller model, or close what else uses the GPU`,
     );
-  return bytes.total;
 }
 
 /** Asks the GPU for that much memory, in pieces that it binds, and gives it back. */
