@@ -11,6 +11,7 @@ import { embedCommand } from './embed.ts';
 import { evalCommand } from './eval.ts';
 import { mergeCommand } from './merge.ts';
 import { pullCommand } from './pull.ts';
+import { quantizeCommand } from './quantize.ts';
 import { rankCommand } from './rank.ts';
 
 const program = new Command('lacuna')
@@ -39,6 +40,7 @@ for (const add of [
   evalCommand,
   baselineCommand,
   mergeCommand,
+  quantizeCommand,
   demoCommand,
   benchCommand,
 ])

@@ -62,3 +62,8 @@ export function ggmlType(id: number, where: string): GgmlLayout {
 export function ggmlLayout(name: GgmlLayout['name']): GgmlLayout {
   return Object.values(SUPPORTED).find((type) => type.name === name)!;
 }
+
+/** The number of a type in a GGUF file. */
+export function ggmlId(name: GgmlLayout['name']): number {
+  return Number(Object.keys(SUPPORTED).find((id) => SUPPORTED[Number(id)].name === name));
+}

@@ -28,7 +28,7 @@ const LAYER_NAMES: Readonly<Record<string, string>> = {
 };
 
 /** 'layers.3.mlp.up_proj' is 'blk.3.ffn_up' in a GGUF file. */
-function ggufName(path: string): string {
+export function ggufName(path: string): string {
   const layer = /^layers\.(\d+)\.(.+)$/.exec(path);
   return layer ? `blk.${layer[1]}.${LAYER_NAMES[layer[2]]}` : NAMES[path];
 }

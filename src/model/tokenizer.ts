@@ -221,7 +221,6 @@ export function tokenContent(token: unknown): string | undefined {
 }
 
 /** A chat template is one text, or several with names, of which `default` counts. */
-/** The chat template of tokenizer_config.json, where there may be several by name. */
 export function defaultTemplate(template: unknown): string | undefined {
   if (typeof template === 'string') return template;
   if (!Array.isArray(template)) return undefined;

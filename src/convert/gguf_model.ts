@@ -1,0 +1,161 @@
+/** A model as a GGUF file, int4 for the linears, after the names and conventions of llama.cpp's converter. */
+import { basename } from 'node:path';
+import { UserError } from '../errors.ts';
+import { writeFiles } from '../formats/atomic_file.ts';
+import type { ModelConfig } from '../formats/config.ts';
+import { encodeQ4_1, encodeQ8_0, type RoundingError } from '../formats/ggml_encode.ts';
+import { type GgufField, type GgufTensorToStream, ggufFile } from '../formats/gguf_write.ts';
+import { narrow } from '../formats/narrow.ts';
+import { permuteRows } from '../formats/permuted_rows.ts';
+import { rowChunks } from '../formats/weight_rows.ts';
+import { ggufName } from '../formats/weights_gguf.ts';
+import { fromHalf } from '../half.ts';
+import { ggufTokenizer } from './gguf_tokenizer.ts';
+import type { ModelSource } from './model_source.ts';
+import type { LazyWeight, ModelWeights } from './weights.ts';
+
+type WrittenType = 'Q4_1' | 'Q8_0' | 'F16' | 'F32';
+
+export interface QuantizeOptions {
+  /** How embedding and head are stored; F16 where 32 does not divide the hidden size. Default Q8_0. */
+  readonly embedding?: 'Q8_0' | 'F16';
+  /** Weights written so far of all. */
+  readonly onProgress?: (done: number, total: number) => void;
+}
+
+/** What one kind of tensor became: 'q_proj', 'embed_tokens'. */
+export interface QuantizedClass {
+  readonly type: WrittenType;
+  readonly tensors: number;
+  readonly parameters: number;
+  readonly bytes: number;
+  /** √(Σ (w − ŵ)² / Σ w²) over all tensors of the kind. */
+  readonly relativeRms: number;
+}
+
+/**
+ * Writes `weights` as a model of `source`'s config and tokenizer: linears in Q4_1, embedding and head in Q8_0 or F16,
+ * norms and biases in F32. Gives what rounding cost, by kind of tensor. UserError where a weight does not fit.
+ */
+export async function writeGgufModel(
+  path: string,
+  source: ModelSource,
+  weights: ModelWeights,
+  options: QuantizeOptions = {},
+): Promise<Map<string, QuantizedClass>> {
+  const { config } = source.checkpoint;
+  const classes = new Map<string, QuantizedClass & { error: RoundingError }>();
+  const sizes = [...weights.values()].map(({ shape }) => product(shape));
+  const total = sizes.reduce((a, b) => a + b, 0);
+  let done = 0;
+  const tensors = [...weights].map(([path, weight]) => {
+    const type = typeFor(path, weight, options);
+    const kind = path
+      .split('.')
+      .slice(path.endsWith('.bias') ? -2 : -1)
+      .join('.');
+    const known = classes.get(kind) ?? {
+      type,
+      tensors: 0,
+      parameters: 0,
+      bytes: 0,
+      relativeRms: 0,
+      error: { squared: 0, norm: 0 },
+    };
+    const parameters = known.parameters + product(weight.shape);
+    const { error } = known;
+    classes.set(kind, { ...known, tensors: known.tensors + 1, parameters, bytes: bytesOf(type, parameters) });
+    return stream(path, type, weight, config, error, (count) => {
+      done += count;
+      options.onProgress?.(done, total);
+    });
+  });
+  const metadata = new Map([...modelFields(source), ...ggufTokenizer(source)]);
+  await writeFiles([ggufFile(path, metadata, tensors)]);
+  return new Map(
+    [...classes].map(([kind, { error, ...rest }]) => [
+      kind,
+      { ...rest, relativeRms: error.norm > 0 ? Math.sqrt(error.squared / error.norm) : 0 },
+    ]),
+  );
+}
+
+const product = (shape: readonly number[]) => shape.reduce((a, b) => a * b, 1);
+
+const bytesOf = (type: WrittenType, parameters: number) =>
+  parameters * { Q4_1: 20 / 32, Q8_0: 34 / 32, F16: 2, F32: 4 }[type];
+
+function typeFor(path: string, { shape }: LazyWeight, { embedding = 'Q8_0' }: QuantizeOptions): WrittenType {
+  if (shape.length === 1) return 'F32';
+  if (shape[1] % 32 !== 0) return 'F16';
+  return path === 'embed_tokens' || path === 'lm_head' ? embedding : 'Q4_1';
+}
+
+function stream(
+  path: string,
+  type: WrittenType,
+  weight: LazyWeight,
+  config: ModelConfig,
+  error: RoundingError,
+  onWritten: (count: number) => void,
+): GgufTensorToStream {
+  const isBias = path.endsWith('.bias');
+  const name = `${ggufName(isBias ? path.slice(0, -'.bias'.length) : path)}.${isBias ? 'bias' : 'weight'}`;
+  return {
+    name,
+    type,
+    shape: weight.shape,
+    async *data() {
+      const opened = await weight.open();
+      const interleaved = config.family === 'llama' && /\.[qk]_proj(\.bias)?$/.test(path);
+      const rows = interleaved ? permuteRows(opened, config.headDim) : opened;
+      for (const { first, count } of rowChunks(rows)) {
+        const values = await rows.read(first, first + count);
+        yield encode(type, values, error, name);
+        onWritten(values.length);
+      }
+    },
+  };
+}
+
+function encode(type: WrittenType, values: Float32Array, error: RoundingError, name: string): Uint8Array {
+  if (type === 'Q4_1') return encodeQ4_1(values, error, name);
+  if (type === 'Q8_0') return encodeQ8_0(values, error, name);
+  const stored = narrow(values, type, name);
+  for (let i = 0; i < values.length; i++) {
+    const kept = type === 'F16' ? fromHalf(stored[i]) : stored[i];
+    error.squared += (values[i] - kept) ** 2;
+    error.norm += values[i] ** 2;
+  }
+  return new Uint8Array(stored.buffer, stored.byteOffset, stored.byteLength);
+}
+
+/** `general.*` and the architecture's own entries. */
+function modelFields({ checkpoint }: ModelSource): Map<string, GgufField> {
+  const { config } = checkpoint;
+  const { family } = config;
+  // llama.cpp's qwen2 takes q, k and v biases for granted, and its llama knows none on o.
+  if (family === 'llama' && config.qkvBias)
+    throw new UserError(`${checkpoint.name}: is a Llama model with biases, which GGUF readers do not know`);
+  const fields: Record<string, GgufField> = {
+    'general.architecture': ['string', family],
+    'general.type': ['string', 'model'],
+    'general.name': ['string', basename(checkpoint.name).replace(/\.gguf$/, '')],
+    // "Mostly Q4_1" in llama.cpp's list.
+    'general.file_type': ['u32', 3],
+    'general.quantization_version': ['u32', 2],
+    [`${family}.block_count`]: ['u32', config.layers],
+    [`${family}.context_length`]: ['u32', config.maxPositions],
+    [`${family}.embedding_length`]: ['u32', config.hiddenSize],
+    [`${family}.feed_forward_length`]: ['u32', config.ffnSize],
+    [`${family}.attention.head_count`]: ['u32', config.heads],
+    [`${family}.attention.head_count_kv`]: ['u32', config.kvHeads],
+    [`${family}.attention.layer_norm_rms_epsilon`]: ['f32', config.rmsEps],
+    [`${family}.attention.key_length`]: ['u32', config.headDim],
+    [`${family}.attention.value_length`]: ['u32', config.headDim],
+    [`${family}.rope.dimension_count`]: ['u32', config.headDim],
+    [`${family}.rope.freq_base`]: ['f32', config.ropeTheta],
+    [`${family}.vocab_size`]: ['u32', config.vocabSize],
+  };
+  return new Map(Object.entries(fields));
+}
