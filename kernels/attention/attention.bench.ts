@@ -1,4 +1,4 @@
-/** Attention at the lengths of questions, of the training batch and of long texts, in Qwen2.5's 0.5B and 7B shapes. */
+/** Attention at the lengths of questions, of the training batch and of long texts, in Qwen2.5's 0.5B, 7B and 32B shapes. */
 import type { Bench, BenchCase } from '../../src/bench.ts';
 import type { Gpu } from '../../src/gpu/gpu.ts';
 import type { Tensor } from '../../src/gpu/tensor.ts';
@@ -14,7 +14,10 @@ const SHAPES: readonly (readonly [number, number, number, number, number])[] = [
   [112, 32, 14, 2, 64],
   [8, 512, 14, 2, 64],
   [16, 144, 9, 3, 64],
+  [16, 144, 28, 4, 128],
+  [8, 512, 28, 4, 128],
   [4, 2048, 28, 4, 128],
+  [16, 144, 40, 8, 128],
 ];
 const SOFTWARE: typeof SHAPES = [
   [2, 144, 9, 3, 64],

@@ -1,5 +1,6 @@
 /** Every kernel's benchmark, by the folder it lies in. A list, since Deno has no glob of modules; a test keeps it whole. */
 import { bench as adamw } from '../../kernels/adamw/adamw.bench.ts';
+import { bench as attentionBackward } from '../../kernels/attention/attention.backward.bench.ts';
 import { bench as attention } from '../../kernels/attention/attention.bench.ts';
 import { bench as contrastiveCe } from '../../kernels/contrastive_ce/contrastive_ce.bench.ts';
 import { bench as dropout } from '../../kernels/dropout/dropout.bench.ts';
@@ -39,6 +40,7 @@ export const BENCHES: readonly Bench[] = [
   dropout,
   contrastiveCe,
   linearBackward,
+  attentionBackward,
   rmsNormBackward,
   ropeBackward,
   swigluBackward,
