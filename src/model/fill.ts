@@ -14,22 +14,26 @@ export type Form = { kind: 'q4'; group: number; meta: Q4Weight['meta'] } | { kin
 const QUANTIZED_GROUP = 32;
 
 /** The form of a linear: int4 where it is stored so or `quantize` asks for it, dense elsewhere. */
-export function formOf(gpu: Gpu, s: StoredLinear, quantize: boolean): Form {
+export function formOf(gpu: Gpu, s: StoredLinear, { quantize, exact }: { quantize?: 'q4'; exact?: boolean }): Form {
   if (s.kind === 'gptq' || s.kind === 'awq') return { kind: 'q4', group: s.group, meta: 'zero16' };
   if (s.kind === 'ggml') {
     if (s.type === 'Q4_0') return { kind: 'q4', group: 32, meta: 'zero16' };
     if (s.type === 'Q4_1') return { kind: 'q4', group: 32, meta: 'offset16' };
     if (s.type === 'Q4_K') return { kind: 'q4', group: 32, meta: 'offset32' };
   }
-  if (!quantize) return { kind: 'dense', dtype: denseType(gpu, s) };
+  if (!quantize) return { kind: 'dense', dtype: denseType(gpu, s, exact) };
   if (s.K % QUANTIZED_GROUP)
     throw new UserError(`${s.path} has ${s.K} inputs, which groups of 32 do not divide: load it without --quantize`);
   return { kind: 'q4', group: QUANTIZED_GROUP, meta: 'offset16' };
 }
 
-/** f16 halves every read of a weight and loses nothing a 16-bit source had; f32 sources keep f32 where activations do. */
-export function denseType(gpu: Gpu, s: { kind: string; dtype?: string }): 'f16' | 'f32' {
-  return s.kind === 'dense' && s.dtype === 'F32' && !gpu.caps.f16 ? 'f32' : 'f16';
+/**
+ * f16 halves every read of a weight and loses nothing a 16-bit source had; f32 sources keep f32 where activations do,
+ * and so do ggml's blocks, whose numbers have up to 19 bits, where `exact` asks for it.
+ */
+export function denseType(gpu: Gpu, s: { kind: string; dtype?: string }, exact = false): 'f16' | 'f32' {
+  const wide = s.kind === 'ggml' ? exact : s.dtype === 'F32';
+  return wide && !gpu.caps.f16 ? 'f32' : 'f16';
 }
 
 /** Rows of K inputs that one binding holds. */

@@ -17,6 +17,8 @@ import type { LayerWeights, ModelWeights, Projection } from './weights.ts';
 export interface LoadOptions {
   /** Quantise linears that are stored dense to int4, group 32, while they load. */
   quantize?: 'q4';
+  /** Round nothing where activations are f32: twice the memory for what is stored in ggml's blocks and not int4. */
+  exact?: boolean;
   /** Load the language-model head too. */
   head?: boolean;
   /** Bytes of the files read so far, and how many there are to read. */
@@ -93,7 +95,7 @@ class Loader {
   async #embedding(): Promise<EmbedTable> {
     const { vocabSize: vocab, hiddenSize: C } = this.#checkpoint.config;
     const stored = this.#checkpoint.dense('embed_tokens');
-    const dtype = denseType(this.#gpu, stored);
+    const dtype = denseType(this.#gpu, stored, this.#options.exact);
     const most = Math.floor(this.#gpu.caps.maxBinding / (C * BYTES[dtype]));
     const chunks: EmbedTable['chunks'][number][] = [];
     for (let first = 0; first < vocab; first += most) {
@@ -108,7 +110,7 @@ class Loader {
   /** Linears on the same input, as one weight where their forms are alike and one binding holds them. */
   async #projection(paths: readonly string[]): Promise<Projection> {
     const stored = paths.map((path) => this.#checkpoint.linear(path));
-    const forms = stored.map((s) => formOf(this.#gpu, s, this.#options.quantize === 'q4'));
+    const forms = stored.map((s) => formOf(this.#gpu, s, this.#options));
     const K = stored[0].K;
     const N = stored.reduce((n, s) => n + s.N, 0);
     const alike = stored.every((s, i) => !hasActOrder(s) && JSON.stringify(forms[i]) === JSON.stringify(forms[0]));

@@ -24,7 +24,7 @@ async function open(g: Gpu, name: string, what: string): Promise<Trainable> {
   const checkpoint = await openCheckpoint(goldenPath(name));
   try {
     if (what === 'all') return await allWeights(g, checkpoint);
-    const model = await loadModel(g, checkpoint);
+    const model = await loadModel(g, checkpoint, { exact: true });
     if (what === 'new')
       return await newLora(g, model, {
         ...{ rank: 4, alpha: 8, rslora: false, dropout: 0, seed: 1 },
@@ -126,6 +126,19 @@ function gradientErrors(golden: Map<string, GoldenTensor>, actual: Map<string, F
   return errors;
 }
 
+/** The error of all gradients together, from those of each. */
+function wholeError(golden: Map<string, GoldenTensor>, errors: Map<string, number>): number {
+  let [difference, size] = [0, 0];
+  for (const [name, error] of errors) {
+    const values = golden.get(name)?.values;
+    if (!values) continue;
+    const square = Float64Array.from(values).reduce((sum, v) => sum + v * v, 0);
+    difference += error ** 2 * square;
+    size += square;
+  }
+  return Math.sqrt(difference / size);
+}
+
 const CASES = [
   ['qwen2-f32', 'r4'],
   ['llama-f32', 'r4'],
@@ -142,6 +155,10 @@ describeGpus('a training step', (gpu) => {
     const f16 = g.activation === 'f16';
     const golden = await readGolden(name, `grads_${what}.safetensors`);
     const before = g.allocated;
+    // f32: the issue's figure. f16: PyTorch's autocast to float16 is off by up to .0095 in a matrix of qwen2-f32 and by
+    // .0055 in all of them together (transformers 5.23 on a CPU, 2026-11-23): these random models' attention weights are
+    // that sensitive to the roundings of q and k. A matrix may be off by half as much again, all together by less than .01.
+    const limit = f16 ? 1.5e-2 : 1e-4;
     const t = await open(g, name, what);
     const input = { ...inputOf(golden), lossScale: f16 ? 1024 : 1 };
     const step = await createStep(g, t, OPTIONS);
@@ -152,11 +169,9 @@ describeGpus('a training step', (gpu) => {
       losses.push(outcome.loss);
       if (i > 0) continue;
       const errors = gradientErrors(golden, await gradients(g, t, input.lossScale));
-      if (process.env.SHOW) console.log(name, what, [...errors].sort((a, b) => b[1] - a[1]).slice(0, 12));
-      const worst = [...errors].reduce((a, b) => (b[1] <= a[1] ? a : b));
-      expect(`${worst[0]} ${worst[1] < (f16 ? 1e-2 : 1e-4) ? 'is right' : `is off by ${worst[1]}`}`).toContain(
-        'is right',
-      );
+      for (const [parameter, error] of errors)
+        if (!(error < limit)) throw new Error(`the gradient ${parameter} is off by ${error}`);
+      if (f16) expect(wholeError(golden, errors)).toBeLessThan(1e-2);
       const missing = [...golden.keys()].filter((k) => k.startsWith('grad.') && !errors.has(k));
       expect(missing).toEqual([]);
     }
@@ -183,8 +198,8 @@ describeGpus('a training step', (gpu) => {
         made.push(await gradients(g, t, 1));
         t.free();
       }
+      // The same products; only the order of the sums over rows differs (and f16 roundings do not).
       for (const chunked of made.slice(1))
-        // The same products; only the order of the sums over rows differs (and f16 roundings do not).
         for (const [name, values] of chunked) expect(relativeError(values, made[0].get(name)!)).toBeLessThan(1e-5);
     }
   });
