@@ -1,11 +1,13 @@
 /**
  * A low-rank update, y[:, column ..] += scale · (d(x) Aᵀ) Bᵀ (Hu et al. 2021), d being dropout while training and
  * nothing else, as two linear products: H = d(x) Aᵀ, f32, for all ranks in one pass over x, then H Bᵀ added to y, which
- * is read and written once.
+ * is read and written once. On subgroup matrices (linear/gemm.matrix.wgsl) x is masked as it is staged, elsewhere into
+ * a copy.
  */
 import type { Dim, Recorder } from '../../src/gpu/recorder.ts';
 import type { Tensor } from '../../src/gpu/tensor.ts';
 import { dropout } from '../dropout/dropout.ts';
+import { gemmShape, planGemm, recordGemm } from '../linear/gemm.matrix.ts';
 import { product } from '../linear/linear.product.ts';
 import type { DropoutMask } from '../linear/shape.backward.ts';
 import type { DenseWeight, Lora } from '../linear/weights.ts';
@@ -35,7 +37,7 @@ export function lora(r: Recorder, a: LoraUpdate): void {
   if (H.dtype !== 'f32' || H.shape[1] !== rank)
     throw new Error(`lora ${x.label} -> ${y.label}: H must be f32 [${M}, ${rank}]`);
   down(r, { x, A, H, rows, dropout: a.dropout });
-  product(r, { x: H, weight: dense(B), y, rows, column, scale, add: true }, 'lora B');
+  up(r, { H, B, y, rows, column, scale });
 }
 
 export interface LoraDown {
@@ -51,9 +53,37 @@ export interface LoraDown {
 
 /** Records H = d(x) Aᵀ: the first half of the update, which a backward pass that kept no H makes again. */
 export function down(r: Recorder, { x, A, H, rows, dropout: mask }: LoraDown): void {
+  const [[M, K], n] = [x.shape, A.shape[0]];
+  const call = { left: x, byRows: false, right: A, rightByN: true, m: M, n, r: K, out: H, outLd: n, rows };
+  const p = planGemm(r.gpu.caps, gemmShape(call));
+  if (p) {
+    recordGemm(r, { ...call, dropout: mask && { ...mask, on: 'left' } }, p, 'lora A dense matrix');
+    return;
+  }
   const seen = mask ? r.scratch('dropped x', x.dtype, x.shape) : x;
   if (mask) dropout(r, { x, y: seen, rows, ...mask });
   product(r, { x: seen, weight: dense(A), y: H, rows }, 'lora A');
+}
+
+interface LoraUp {
+  /** f32 [M, r] */
+  H: Tensor;
+  /** f32 [N, r] */
+  B: Tensor;
+  /** [M, ldy] */
+  y: Tensor;
+  rows: Dim;
+  column?: number;
+  scale: number;
+}
+
+/** Records y[:, column ..] += scale · H Bᵀ. */
+function up(r: Recorder, { H, B, y, rows, column, scale }: LoraUp): void {
+  const [[M, rank], n] = [H.shape, B.shape[0]];
+  const call = { left: H, byRows: false, right: B, rightByN: true, m: M, n, r: rank, out: y, outLd: y.shape[1], rows };
+  const p = planGemm(r.gpu.caps, gemmShape(call));
+  if (p) recordGemm(r, { ...call, outColumn: column, scale, add: true }, p, 'lora B dense matrix');
+  else product(r, { x: H, weight: dense(B), y, rows, column, scale, add: true }, 'lora B');
 }
 
 export const dense = (t: Tensor): DenseWeight => ({
