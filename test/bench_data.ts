@@ -13,22 +13,31 @@ import { normal, uniform } from './numeric.ts';
 const BLOCK = 1_048_573;
 const blocks = new Map<string, Float64Array>();
 
-/** Normal numbers of one deviation, as `dtype` holds them. The same seed gives the same numbers. */
+/** Normal numbers of one deviation, as `dtype` holds them, made when they are first asked for. */
 export class Noise {
   readonly dtype: 'f16' | 'f32';
-  readonly #block: Float64Array;
+  readonly #make: () => Float64Array;
+  #made: Float64Array | undefined;
 
+  /** At least `n` numbers; the same seed gives the same ones. */
   constructor(seed: number, n: number, dtype: 'f16' | 'f32', deviation = 1) {
     this.dtype = dtype;
     const length = Math.min(n, BLOCK);
     const key = `${seed} ${length} ${dtype} ${deviation}`;
-    const known = blocks.get(key);
-    this.#block = known ?? normal(seed, length, dtype, deviation);
-    blocks.set(key, this.#block);
+    this.#make = () => {
+      const block = blocks.get(key) ?? normal(seed, length, dtype, deviation);
+      blocks.set(key, block);
+      return block;
+    };
+  }
+
+  get #block(): Float64Array {
+    return (this.#made ??= this.#make());
   }
 
   at(i: number): number {
-    return this.#block[i % this.#block.length];
+    const block = this.#block;
+    return block[i % block.length];
   }
 
   /** Elements from .. to - 1. */
@@ -51,7 +60,6 @@ export class Q4Noise {
   readonly #params: Uint32Array;
 
   constructor(N: number, K: number, group: number) {
-    Object.assign(this, { N, K, group });
     this.N = N;
     this.K = K;
     this.group = group;

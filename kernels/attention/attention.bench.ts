@@ -2,7 +2,8 @@
 import type { Bench, BenchCase } from '../../src/bench.ts';
 import type { Gpu } from '../../src/gpu/gpu.ts';
 import type { Tensor } from '../../src/gpu/tensor.ts';
-import { EPS, fromGpu, normal, poisoned, toGpu } from '../../test/numeric.ts';
+import { Noise, output } from '../../test/bench_data.ts';
+import { EPS, poisoned } from '../../test/numeric.ts';
 import { MATRIX_ARITHMETIC, startsOf } from './attention.check.ts';
 import { attentionBound, attentionRef } from './attention.ref.ts';
 import { attention, plan } from './attention.ts';
@@ -32,7 +33,7 @@ function one(gpu: Gpu, S: number, n: number, heads: number, kvHeads: number, hea
   const width = (heads + 2 * kvHeads) * headDim;
   const T = S * n;
   const p = plan(gpu.caps, shape);
-  let values: Float64Array = new Float64Array();
+  const noise = new Noise(1, T * width, act);
   let made: Tensor[] = [];
   let sequences: Sequences | undefined;
   return {
@@ -42,15 +43,15 @@ function one(gpu: Gpu, S: number, n: number, heads: number, kvHeads: number, hea
     // A product and a sum for each channel of each key that a query sees, for the scores and for the values.
     flops: 4 * headDim * heads * S * ((n * (n + 1)) / 2),
     record(r) {
-      values = normal(1, T * width, act);
-      made = [toGpu(gpu, 'qkv', act, [T, width], values), poisoned(gpu, 'y', act, [T, heads * headDim])];
+      made = [noise.tensor(gpu, 'qkv', [T, width]), poisoned(gpu, 'y', act, [T, heads * headDim])];
       sequences = new Sequences(gpu, T, S, p.rows);
       sequences.set(Array.from({ length: S }, () => new Uint32Array(n)));
       attention(r, { qkv: made[0], y: made[1], sequences, ...shape });
     },
     async check() {
-      const y = await fromGpu(gpu, made[1]);
-      let worst = y.every(Number.isFinite) ? 0 : Number.POSITIVE_INFINITY;
+      const y = await output(gpu, made[1]);
+      let worst = y.finite ? 0 : Number.POSITIVE_INFINITY;
+      const values = noise.slice(0, T * width);
       const starts = startsOf(new Array(S).fill(n));
       // Some 30 queries all over, and with them tiles' first and last rows.
       const stride = Math.ceil((T * heads) / 30) | 1;
@@ -61,14 +62,13 @@ function one(gpu: Gpu, S: number, n: number, heads: number, kvHeads: number, hea
       for (let query = 0; query < T * heads; query += stride)
         for (let i = query * headDim; i < (query + 1) * headDim; i++) {
           const allowed = bound[i] + EPS[act] * Math.abs(expected[i]) + 2 ** -25;
-          worst = Math.max(worst, Math.abs(y[i] - expected[i]) / allowed);
+          worst = Math.max(worst, Math.abs(y.at(i) - expected[i]) / allowed);
         }
       return worst;
     },
     free() {
       gpu.free(...made);
       sequences?.free();
-      values = new Float64Array();
     },
   };
 }

@@ -18,7 +18,7 @@ export const bench: Bench = (gpu) => {
       ];
   return shapes.map(([Q, P, C]) => {
     const unit = (seed: number, rows: number) => l2NormalizeRef(normal(seed, rows * C), rows, C).map(Math.fround);
-    const [queries, passages] = [unit(1, Q), unit(2, P)];
+    let [queries, passages] = [new Float64Array(), new Float64Array()];
     const targets = Array.from({ length: Q }, (_, q) => (q * 7) % P);
     let made: Record<'queries' | 'passages' | 'targets' | 'loss' | 'dqueries' | 'dpassages', Tensor>;
     return {
@@ -27,6 +27,7 @@ export const bench: Bench = (gpu) => {
       bytes: 8 * (Q + P) * C,
       flops: 6 * Q * P * C,
       record(r) {
+        [queries, passages] = [unit(1, Q), unit(2, P)];
         made = {
           queries: toGpu(gpu, 'queries', 'f32', [Q, C], queries),
           passages: toGpu(gpu, 'passages', 'f32', [P, C], passages),

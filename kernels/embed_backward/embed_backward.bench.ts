@@ -11,7 +11,7 @@ export const bench: Bench = (gpu) => {
   const next = uniform(1);
   // To the fourth power: a few ids stand for much of the text, most occur once or never.
   const tokens = Array.from({ length: T }, () => Math.floor(next() ** 4 * vocab));
-  const values = normal(2, T * C);
+  let values: Float64Array = new Float64Array();
   const distinct = new Set(tokens);
   let made: Tensor[] = [];
   let rows: TokenRows | undefined;
@@ -22,6 +22,7 @@ export const bench: Bench = (gpu) => {
       bytes: 4 * C * (T + distinct.size),
       flops: T * C,
       record(r) {
+        values = normal(2, T * C);
         made = [toGpu(gpu, 'dh', 'f32', [T, C], values), poisoned(gpu, 'dtable', 'f32', [vocab, C])];
         rows = new TokenRows(gpu, T);
         rows.set(tokens);
