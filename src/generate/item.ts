@@ -73,18 +73,19 @@ export function fillers(drawn: Drawn, options: readonly string[], count: number,
 }
 
 /** Numbers of an answer that may be changed: not exponents, not within a degree sign's `^\circ`. */
-const NUMBER = /(?<![\^\d.{])\d[\d{},]*(?:\.\d+)?|(?<=dfrac\{|\}\{|sqrt\{)\d+/g;
+const NUMBER = /(?<![\^\d.{])\d+(?:\{,\}\d+)*(?:\.\d+)?|(?<=dfrac\{|\}\{|sqrt\{)\d+/g;
 
 /** The text with one of its numbers a little larger or smaller. */
 function altered(text: string, r: Draw): string {
-  const found = [...text.matchAll(NUMBER)].filter(([number]) => !/[{}]$/.test(number));
+  const found = [...text.matchAll(NUMBER)];
   if (found.length === 0) return text;
   const { 0: number, index } = r.pick(found);
   const places = number.split('.')[1]?.length ?? 0;
   const zeros = places === 0 ? /0*$/.exec(number.replace(/\D/g, ''))![0].length : 0;
   const step = 10 ** (zeros - places);
   const value = Number(number.replace(/[{},]/g, '')) + r.pick([-3, -2, -1, 1, 2, 3]) * step;
-  if (value <= 0) return text;
+  const lettered = /^[a-zA-Z]/.test(text.slice(index + number.length));
+  if (value <= 0 || (value === 1 && lettered)) return text;
   const shown = number.includes('{,}') ? value.toString().replace(/\B(?=(\d{3})+$)/g, '{,}') : value.toFixed(places);
   return text.slice(0, index) + shown + text.slice(index + number.length);
 }

@@ -1,10 +1,13 @@
 /** All items, topic by topic. */
 import type { Item } from '../item.ts';
 import { algebra } from './algebra.ts';
+import { angles } from './angles.ts';
+import { areas } from './area.ts';
 import { decimals } from './decimals.ts';
 import { equations } from './equations.ts';
 import { fractions } from './fractions.ts';
 import { graphs } from './graphs.ts';
+import { measures } from './measures.ts';
 import { negatives } from './negatives.ts';
 import { factors, operations } from './operations.ts';
 import { percentages } from './percentages.ts';
@@ -12,6 +15,8 @@ import { placeValue } from './place_value.ts';
 import { powers } from './powers.ts';
 import { ratios } from './ratio.ts';
 import { sequences } from './sequences.ts';
+import { times } from './time.ts';
+import { transformations, triangles } from './transformations.ts';
 import { writtenMethods } from './written_methods.ts';
 
 export const ITEMS: readonly Item[] = [
@@ -29,4 +34,10 @@ export const ITEMS: readonly Item[] = [
   ...equations,
   ...sequences,
   ...graphs,
+  ...angles,
+  ...areas,
+  ...transformations,
+  ...triangles,
+  ...measures,
+  ...times,
 ];
