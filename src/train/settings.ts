@@ -1,6 +1,6 @@
 /**
- * Every setting of a training run by name: what it means, what it may be, what the experiments set it to, and
- * `--set name=value` with an answer to whatever is wrong.
+ * Every setting of a training run by name: what it means, what it may be, and `--set name=value` with an answer to
+ * whatever is wrong. src/exp/ says what the experiments set it to.
  */
 import { z } from 'zod';
 import { UserError } from '../errors.ts';
@@ -58,47 +58,6 @@ export const settingNames = Object.keys(SCHEMA.shape) as SettingName[];
 /** What a setting means, in half a sentence. */
 export const describeSetting = (name: SettingName): string => SCHEMA.shape[name].description!;
 
-/** exp010 as its code has it: every figure of pipeline.md's section 2. */
-const EXP010_AS_PUBLISHED: Settings = {
-  lr: 1e-4,
-  epochs: 10,
-  batch: 16,
-  negatives: 96,
-  pool: 'positives',
-  hardNegatives: 0,
-  rank: 32,
-  alpha: 64,
-  rslora: false,
-  dropout: 0.05,
-  targets: ['q_proj', 'k_proj', 'v_proj', 'o_proj', 'gate_proj', 'up_proj', 'down_proj'],
-  queryLength: 144,
-  passageLength: 256,
-  evalLength: 288,
-  warmup: 0.1,
-  weightDecay: 0.01,
-  beta1: 0.9,
-  beta2: 0.95,
-  eps: 1e-8,
-  clip: 0,
-  scale: 20,
-  seed: 1,
-};
-
-/** 144 tokens cut the rationale off in most training queries, though ranking reads 288. */
-const OURS = { queryLength: 288 };
-
-export const PRESETS = ['default', 'as-published'] as const;
-export type Preset = (typeof PRESETS)[number];
-
-/** The settings of the experiments, as published and as they are here unless told. */
-export const experiments: Record<'exp010' | 'exp012', Record<Preset, Settings>> = {
-  exp010: { 'as-published': EXP010_AS_PUBLISHED, default: { ...EXP010_AS_PUBLISHED, ...OURS } },
-  exp012: {
-    'as-published': { ...EXP010_AS_PUBLISHED, negatives: 256 },
-    default: { ...EXP010_AS_PUBLISHED, ...OURS, negatives: 256 },
-  },
-};
-
 /**
  * `base` changed by assignments "name=value", the later winning. Throws a UserError of one line for an unknown
  * name (with the one that was meant), a value that is none, or one outside its range.
@@ -110,7 +69,7 @@ export function applySettings(base: Settings, assignments: readonly string[]): S
     if (at < 1) throw new UserError(`--set ${quote(assignment)}: must be name=value, such as lr=1e-3`);
     const name = settingNamed(assignment.slice(0, at).trim());
     const text = assignment.slice(at + 1).trim();
-    const result = SCHEMA.shape[name].safeParse(parseValue(name, text));
+    const result = SCHEMA.shape[name].safeParse(parseValue(text, base[name]));
     if (!result.success) throw new UserError(`--set ${name}=${text.slice(0, 100)}: ${result.error.issues[0].message}`);
     changed[name] = result.data;
   }
@@ -136,13 +95,11 @@ function settingNamed(text: string): SettingName {
   throw new UserError(`--set ${text.slice(0, 100)}: no such setting; ${close ? `did you mean ${close}?` : all}`);
 }
 
-/** The text as the kind of value that the setting has; what does not fit is left for the schema to refuse. */
-function parseValue(name: SettingName, text: string): unknown {
-  const usual = EXP010_AS_PUBLISHED[name];
+/** The text as the kind of value that it looks like, or a list where there was one; the schema refuses what does not fit. */
+function parseValue(text: string, usual: Settings[SettingName]): unknown {
   if (Array.isArray(usual)) return text.split(',').map((part) => part.trim());
-  if (typeof usual === 'boolean') return text === 'true' ? true : text === 'false' ? false : text;
-  if (typeof usual === 'number') return asNumber(text) ?? text;
-  return text;
+  if (text === 'true' || text === 'false') return text === 'true';
+  return asNumber(text) ?? text;
 }
 
 /** Number() also takes blanks, hexadecimal and Infinity for numbers. */
