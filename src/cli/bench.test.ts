@@ -10,6 +10,7 @@ const one = (more: Partial<Case> = {}): Case => ({
   forms: ['linear q4 vector'],
   ns: 1000,
   spread: 0.01,
+  clock: 'gpu',
   bytes: 1000,
   flops: 2000,
   error: 0.5,

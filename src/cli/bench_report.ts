@@ -37,7 +37,7 @@ export function formatRun(run: Run): string {
     return [
       c.kernel,
       c.shape,
-      micros(c.ns),
+      `${micros(c.ns)}${c.clock === 'host' ? ' by the host' : ''}`,
       `±${(100 * c.spread).toFixed(1)} %`,
       digits(c.bytes / c.ns),
       c.flops ? digits(c.flops / c.ns / per) : '',
@@ -124,6 +124,7 @@ export function shares(run: Run, before?: Run): string {
     return {
       group: c.kernel,
       name: c.shape,
+      series: bound === 'copy' ? 0 : 1,
       value: 100 * part,
       note: `${percent(part)}, ${figure}${passed(c) ? '' : ', CHECK FAILED'}`,
       before: known.has(`${c.kernel} ${c.shape}`) ? 100 * (known.get(`${c.kernel} ${c.shape}`) as number) : undefined,
@@ -134,6 +135,7 @@ export function shares(run: Run, before?: Run): string {
     description: before && `Marks are the run of ${before.date}${before.commit ? `, ${before.commit}` : ''}.`,
     axis: `% of ${rate(run.ceilings.copy)} copied or of ${speed(run.ceilings.multiply)} multiplied, whichever bounds the call`,
     rungs,
+    series: ['bound by copying', 'bound by multiplying'],
     width: 900,
   });
 }

@@ -7,9 +7,10 @@ const Case = z.object({
   shape: z.string(),
   /** Labels of the dispatches of one call: which forms ran. */
   forms: z.array(z.string()),
-  /** Median nanoseconds of a call on the GPU, and half the distance between the quartiles as a share of it. */
+  /** Median nanoseconds of a call, half the distance between the quartiles as a share of it, and whose clock that is. */
   ns: z.number(),
   spread: z.number(),
+  clock: z.enum(['gpu', 'host']),
   bytes: z.number(),
   flops: z.number(),
   /** Largest error over its tolerance; null where it was not finite. Above 1 or null, the check has failed. */

@@ -3,8 +3,10 @@ import { scaleLinear } from 'd3-scale';
 import { colourClass, ellipsis, escapeXml, px, short, svgDocument, text, textWidth } from './svg.ts';
 
 export interface Rung {
-  /** Rungs of a group, which follow one another, share a heading and a colour. */
+  /** Rungs of a group lie under one heading. */
   group: string;
+  /** Index into the ladder's `series`, 0 by default. */
+  series?: number;
   name: string;
   value: number;
   /** Right of the bar. */
@@ -19,6 +21,8 @@ export interface Ladder {
   /** What the bars measure, under the axis. */
   axis: string;
   rungs: readonly Rung[];
+  /** What the bars' colours say, in a legend. */
+  series?: readonly string[];
   /** Full width of the axis. Default: what the values need. */
   end?: number;
   /** Pixels. Default 820. */
@@ -40,9 +44,16 @@ export function ladder(l: Ladder): string {
 
   const parts: string[] = [];
   const groups = [...new Set(l.rungs.map((r) => r.group))];
-  let top = TOP;
+  let legend = 16;
+  for (const [i, name] of (l.series ?? []).entries()) {
+    parts.push(`<g class="${colourClass(i)}"><rect class="bar" x="${px(legend)}" y="36" width="12" height="10"/></g>`);
+    parts.push(text(name, legend + 18, 45));
+    legend += textWidth(name) + 36;
+  }
+  const start = l.series ? TOP + 14 : TOP;
+  let top = start;
   let group: string | undefined;
-  for (const r of l.rungs) {
+  for (const r of groups.flatMap((name) => l.rungs.filter((rung) => rung.group === name))) {
     if (r.group !== group) {
       group = r.group;
       parts.push(text(group, 16, top + 16, 'class="panel"'));
@@ -54,7 +65,7 @@ export function ladder(l: Ladder): string {
       `<text class="soft" text-anchor="end" x="${px(left - 8)}" y="${px(top + 13)}">${hint}${escapeXml(name)}</text>`,
     );
     const end = Number.isFinite(r.value) ? Math.min(right, x(Math.max(0, r.value))) : left;
-    const colour = colourClass(groups.indexOf(group));
+    const colour = colourClass(r.series ?? 0);
     parts.push(
       `<g class="${colour}"><rect class="bar" x="${px(left)}" y="${px(top + 3)}" width="${px(end - left)}" height="${ROW - 5}"/></g>`,
     );
@@ -67,13 +78,13 @@ export function ladder(l: Ladder): string {
   }
   const bottom = top + 4;
   const ticks = x.ticks(5);
-  const grid = ticks.map((v) => `M${px(x(v))},${TOP}V${px(bottom)}`).join('');
+  const grid = ticks.map((v) => `M${px(x(v))},${start}V${px(bottom)}`).join('');
   const foot = ticks.map((v) => text(short(v), x(v), bottom + 16, 'class="soft" text-anchor="middle"'));
   const body = [
     text(l.title, 16, 24, 'class="title"'),
     `<path class="grid" d="${grid}"/>`,
     ...parts,
-    `<path class="axis" d="M${px(left)},${TOP}V${px(bottom)}"/>`,
+    `<path class="axis" d="M${px(left)},${start}V${px(bottom)}"/>`,
     ...foot,
     text(l.axis, (left + right) / 2, bottom + 36, 'text-anchor="middle"'),
   ];
