@@ -38,7 +38,9 @@ export function tellingAnswers(drawn: Drawn): Map<number, string> {
   const given = Object.entries(wrong).flatMap(([id, text]) => (text === undefined ? [] : [{ id: Number(id), text }]));
   for (const { text } of given) times.set(optionKey(text), (times.get(optionKey(text)) ?? 0) + 1);
   return new Map(
-    given.filter(({ text }) => optionKey(text) !== right && times.get(optionKey(text)) === 1).map((w) => [w.id, w.text]),
+    given
+      .filter(({ text }) => optionKey(text) !== right && times.get(optionKey(text)) === 1)
+      .map((w) => [w.id, w.text]),
   );
 }
 
@@ -86,6 +88,8 @@ function altered(text: string, r: Draw): string {
   const value = Number(number.replace(/[{},]/g, '')) + r.pick([-3, -2, -1, 1, 2, 3]) * step;
   const lettered = /^[a-zA-Z]/.test(text.slice(index + number.length));
   if (value <= 0 || (value === 1 && lettered)) return text;
-  const shown = number.includes('{,}') ? value.toString().replace(/\B(?=(\d{3})+$)/g, '{,}') : value.toFixed(places);
+  const shown = number.includes('{,}')
+    ? value.toString().replace(/\B(?=(\d{3})+$)/g, '{,}')
+    : value.toFixed(places).padStart(number.length, /^0\d/.test(number) ? '0' : '');
   return text.slice(0, index) + shown + text.slice(index + number.length);
 }

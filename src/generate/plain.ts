@@ -2,10 +2,16 @@
 
 /** The same text without LaTeX; `times` is the sign of multiplication, one of ×, x and *. */
 export function plainMaths(text: string, times: string): string {
-  let out = text.replace(/\s*\\\[\s*/g, ' ').replace(/\s*\\\]\s*/g, ' ').replace(/\\[()]/g, '');
+  let out = text
+    .replace(/\s*\\\[\s*/g, ' ')
+    .replace(/\s*\\\]\s*/g, ' ')
+    .replace(/\\[()]/g, '');
   out = out
     .replace(/\\begin\{array\}\{[^}]*\}(.*?)\\end\{array\}/gs, (_, cells: string) =>
-      cells.replace(/\\hline/g, '').replace(/\\\\/g, ';').replace(/\s*&\s*/g, ' | '),
+      cells
+        .replace(/\\hline/g, '')
+        .replace(/\\\\/g, ';')
+        .replace(/\s*&\s*/g, ' | '),
     )
     .replace(/\\begin\{pmatrix\}\s*(.*?)\s*\\\\\s*(.*?)\s*\\end\{pmatrix\}/g, '($1, $2)')
     .replace(/\\text\{([^}]*)\}/g, '$1')

@@ -17,7 +17,15 @@ export const algebra: Item[] = [
     construct: ['Collect like terms', 'Simplify expressions by collecting like terms'],
     subject: SIMPLIFYING,
     draw(r) {
-      const [x, y] = r.pick([['a', 'b'], ['x', 'y'], ['p', 'q'], ['m', 'n'], ['c', 'd'], ['s', 't'], ['g', 'h']]);
+      const [x, y] = r.pick([
+        ['a', 'b'],
+        ['x', 'y'],
+        ['p', 'q'],
+        ['m', 'n'],
+        ['c', 'd'],
+        ['s', 't'],
+        ['g', 'h'],
+      ]);
       const a = r.int(3, 15);
       const c = r.int(2, a - 1);
       const b = r.int(2, 12);
@@ -46,7 +54,15 @@ export const algebra: Item[] = [
     construct: ['Collect like terms', 'Simplify expressions by collecting like terms'],
     subject: SIMPLIFYING,
     draw(r) {
-      const [x, y] = r.pick([['a', 'b'], ['x', 'y'], ['p', 'q'], ['m', 'n'], ['c', 'd'], ['s', 't'], ['g', 'h']]);
+      const [x, y] = r.pick([
+        ['a', 'b'],
+        ['x', 'y'],
+        ['p', 'q'],
+        ['m', 'n'],
+        ['c', 'd'],
+        ['s', 't'],
+        ['g', 'h'],
+      ]);
       const [a, b, c] = [r.int(2, 12), r.int(2, 12), r.int(2, 9)];
       const tex = sum([a, x], [b, y], [c, x]);
       return {
@@ -117,7 +133,9 @@ export const algebra: Item[] = [
             `${r.name} expands ${m(tex)} and collects like terms. What is the result?`,
           ),
         ],
-        correct: [trinomial(1, 2 * a, a * a), trinomial(1, b + c, b * c), trinomial(2, 2 * a + b + c, a * a + b * c)][form],
+        correct: [trinomial(1, 2 * a, a * a), trinomial(1, b + c, b * c), trinomial(2, 2 * a + b + c, a * a + b * c)][
+          form
+        ],
         wrong: {
           125: form === 1 ? undefined : form === 0 ? trinomial(1, 0, a * a) : trinomial(2, b + c, a * a + b * c), // each term squared
           127: form === 0 ? undefined : form === 1 ? trinomial(1, 0, b * c) : trinomial(2, 2 * a, a * a + b * c), // first and last terms only
@@ -291,7 +309,12 @@ export const algebra: Item[] = [
         wrong: {
           136: m(brackets(x, -p, -q)), // signs swapped
         },
-        others: [m(brackets(x, p, q + 1)), m(brackets(x, p * q, 1)), m(brackets(x, p + q, p * q)), m(`${x}(${sum([1, x], [p + q + p * q, ''])})`)],
+        others: [
+          m(brackets(x, p, q + 1)),
+          m(brackets(x, p * q, 1)),
+          m(brackets(x, p + q, p * q)),
+          m(`${x}(${sum([1, x], [p + q + p * q, ''])})`),
+        ],
       };
     },
   },
@@ -344,7 +367,12 @@ export const algebra: Item[] = [
         wrong: {
           150: m(`${b} - ${sum([a, x])}`), // in the order of the words
         },
-        others: [m(`${a === 1 ? '' : a}(${x} - ${b})`), m(sum([a, x], [b, ''])), m(`${b}${x}`), m(`${x}^2 - ${b}`)].filter((text) => text !== m(`(${x} - ${b})`)),
+        others: [
+          m(`${a === 1 ? '' : a}(${x} - ${b})`),
+          m(sum([a, x], [b, ''])),
+          m(`${b}${x}`),
+          m(`${x}^2 - ${b}`),
+        ].filter((text) => text !== m(`(${x} - ${b})`)),
       };
     },
   },

@@ -116,7 +116,13 @@ export const areas: Item[] = [
     construct: ['Find areas of triangles', 'Find the area of a triangle'],
     subject: AREA,
     draw(r) {
-      const [a, b, c] = r.pick([[3, 4, 5], [5, 12, 13], [8, 15, 17], [7, 24, 25], [20, 21, 29]]);
+      const [a, b, c] = r.pick([
+        [3, 4, 5],
+        [5, 12, 13],
+        [8, 15, 17],
+        [7, 24, 25],
+        [20, 21, 29],
+      ]);
       const k = r.int(1, 4);
       const [x, y, z] = [a * k, b * k, c * k];
       const u = r.pick(['cm', 'm']);
@@ -165,7 +171,16 @@ export const areas: Item[] = [
     construct: ['Find areas of trapeziums', 'Find the area of a trapezium'],
     subject: AREA,
     draw(r) {
-      const [half, h, s] = r.pick([[3, 4, 5], [4, 3, 5], [6, 8, 10], [8, 6, 10], [5, 12, 13], [12, 5, 13], [8, 15, 17], [9, 12, 15]]);
+      const [half, h, s] = r.pick([
+        [3, 4, 5],
+        [4, 3, 5],
+        [6, 8, 10],
+        [8, 6, 10],
+        [5, 12, 13],
+        [12, 5, 13],
+        [8, 15, 17],
+        [9, 12, 15],
+      ]);
       const a = r.int(3, 20);
       const b = a + 2 * half;
       return {
@@ -317,8 +332,22 @@ export const areas: Item[] = [
       const w = volume ? cubed : squared;
       const [small, what] = [w(size, 'cm'), volume ? 'volume' : 'area'];
       const [thing, tall] = volume
-        ? r.word([['vase', 'tall'], ['bottle', 'tall'], ['statue', 'tall'], ['cone', 'tall'], ['jug', 'tall'], ['candle', 'tall']])
-        : r.word([['triangle', 'long'], ['flag', 'wide'], ['poster', 'wide'], ['logo', 'wide'], ['photo', 'wide'], ['tile', 'wide']]);
+        ? r.word([
+            ['vase', 'tall'],
+            ['bottle', 'tall'],
+            ['statue', 'tall'],
+            ['cone', 'tall'],
+            ['jug', 'tall'],
+            ['candle', 'tall'],
+          ])
+        : r.word([
+            ['triangle', 'long'],
+            ['flag', 'wide'],
+            ['poster', 'wide'],
+            ['logo', 'wide'],
+            ['photo', 'wide'],
+            ['tile', 'wide'],
+          ]);
       return {
         ask: ask(
           `Two ${thing}s are similar. The larger is ${n(k)} times as ${tall} as the smaller, which has ${volume ? 'a volume' : 'an area'} of ${small}. What is the ${what} of the larger?`,

@@ -139,7 +139,11 @@ export const decimals: Item[] = [
       const [k, l] = [r.int(1, 2), r.int(1, 2)];
       const [by, tenth] = [10 ** k, 1 / 10 ** l];
       const form = r.int(0, 2);
-      const tex = [`${num(x)} \\div ${by}`, `${num(y)} \\times ${num(tenth)}`, `${num(y)} \\times ${num(tenth)} + ${num(x)} \\div ${by}`][form];
+      const tex = [
+        `${num(x)} \\div ${by}`,
+        `${num(y)} \\times ${num(tenth)}`,
+        `${num(y)} \\times ${num(tenth)} + ${num(x)} \\div ${by}`,
+      ][form];
       const [divided, times] = [x / by, y * tenth];
       return {
         ask: [
@@ -268,7 +272,11 @@ export const decimals: Item[] = [
     draw(r) {
       const two = r.chance(0.6);
       const digits = two ? r.intNot(12, 97, 22, 33, 44, 55, 66, 77, 88) : r.int(1, 8);
-      const dots = `${digits}`.padStart(two ? 2 : 1, '0').split('').map((d) => `\\dot{${d}}`).join('');
+      const dots = `${digits}`
+        .padStart(two ? 2 : 1, '0')
+        .split('')
+        .map((d) => `\\dot{${d}}`)
+        .join('');
       const x = m(`0.${dots}`);
       return {
         ask: ask(

@@ -240,7 +240,11 @@ export const equations: Item[] = [
           148: between(openLow ? from - 1 : from, openLow ? to : to + 1), // the strict end too
           149: between(openLow ? from : from + 1, openLow ? to - 1 : to), // the allowed end not
         },
-        others: [between(openLow ? from - 1 : from + 1, openLow ? to - 1 : to + 1), between(from - 2, to), between(from, to + 2)],
+        others: [
+          between(openLow ? from - 1 : from + 1, openLow ? to - 1 : to + 1),
+          between(from - 2, to),
+          between(from, to + 2),
+        ],
       };
     },
   },

@@ -9,7 +9,10 @@ const ADDING = 'Adding and Subtracting Fractions';
 const MULTIPLYING = 'Multiplying and Dividing Fractions';
 
 /** Two proper fractions in lowest terms with different denominators. */
-function twoFractions(r: { int(low: number, high: number): number; ints(k: number, low: number, high: number): number[] }) {
+function twoFractions(r: {
+  int(low: number, high: number): number;
+  ints(k: number, low: number, high: number): number[];
+}) {
   for (;;) {
     const [b, d] = r.ints(2, 2, 12);
     const [a, c] = [r.int(1, b - 1), r.int(1, d - 1)];

@@ -3,6 +3,8 @@ import type { Item } from '../item.ts';
 import { algebra } from './algebra.ts';
 import { angles } from './angles.ts';
 import { areas } from './area.ts';
+import { averages } from './averages.ts';
+import { charts } from './charts.ts';
 import { decimals } from './decimals.ts';
 import { equations } from './equations.ts';
 import { fractions } from './fractions.ts';
@@ -12,7 +14,9 @@ import { negatives } from './negatives.ts';
 import { factors, operations } from './operations.ts';
 import { percentages } from './percentages.ts';
 import { placeValue } from './place_value.ts';
+import { polygons } from './polygons.ts';
 import { powers } from './powers.ts';
+import { probability } from './probability.ts';
 import { ratios } from './ratio.ts';
 import { sequences } from './sequences.ts';
 import { times } from './time.ts';
@@ -35,9 +39,13 @@ export const ITEMS: readonly Item[] = [
   ...sequences,
   ...graphs,
   ...angles,
+  ...polygons,
   ...areas,
   ...transformations,
   ...triangles,
   ...measures,
   ...times,
+  ...probability,
+  ...averages,
+  ...charts,
 ];

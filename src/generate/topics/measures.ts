@@ -9,15 +9,41 @@ const BOUNDS = 'Bounds';
 const COMPOUND = 'Compound Measures';
 
 const KINDS = [
-  { big: 'km', small: 'm', id: 240, things: ['road', 'walk', 'river', 'flight path', 'canal', 'race', 'tunnel', 'coast path'], verb: 'is', end: ' long' },
-  { big: 'kg', small: 'g', id: 241, things: ['melon', 'parcel', 'cat', 'sack of rice', 'dictionary', 'loaf', 'pumpkin', 'toolbox'], verb: 'has a mass of', end: '' },
-  { big: 'litres', small: 'ml', id: 242, things: ['jug', 'bottle', 'bucket', 'kettle', 'flask', 'vase', 'teapot', 'watering can'], verb: 'holds', end: '' },
+  {
+    big: 'km',
+    small: 'm',
+    id: 240,
+    things: ['road', 'walk', 'river', 'flight path', 'canal', 'race', 'tunnel', 'coast path'],
+    verb: 'is',
+    end: ' long',
+  },
+  {
+    big: 'kg',
+    small: 'g',
+    id: 241,
+    things: ['melon', 'parcel', 'cat', 'sack of rice', 'dictionary', 'loaf', 'pumpkin', 'toolbox'],
+    verb: 'has a mass of',
+    end: '',
+  },
+  {
+    big: 'litres',
+    small: 'ml',
+    id: 242,
+    things: ['jug', 'bottle', 'bucket', 'kettle', 'flask', 'vase', 'teapot', 'watering can'],
+    verb: 'holds',
+    end: '',
+  },
 ] as const;
 
 export const measures: Item[] = [
   {
     name: 'convert units',
-    construct: ['Convert units of mass', 'Convert units of capacity', 'Convert units of length', 'Convert metric units'],
+    construct: [
+      'Convert units of mass',
+      'Convert units of capacity',
+      'Convert units of length',
+      'Convert metric units',
+    ],
     subject: UNITS,
     draw(r) {
       const { big, small, id, things, verb, end } = r.pick(KINDS);
@@ -49,11 +75,16 @@ export const measures: Item[] = [
     subject: UNITS,
     draw(r) {
       const volume = r.chance(0.5);
-      const [big, small, factor] = r.pick([['m', 'cm', 100], ['cm', 'mm', 10]] as const);
+      const [big, small, factor] = r.pick([
+        ['m', 'cm', 100],
+        ['cm', 'mm', 10],
+      ] as const);
       const p = volume ? 3 : 2;
       const x = r.chance(0.6) ? r.int(2, 9) : r.decimal(1, 9, 1);
       const unit = (u: string) => `${u}${m(`^${p}`)}`;
-      const thing = volume ? r.word(['tank', 'crate', 'box', 'skip', 'block']) : r.word(['floor', 'wall', 'banner', 'board', 'sheet']);
+      const thing = volume
+        ? r.word(['tank', 'crate', 'box', 'skip', 'block'])
+        : r.word(['floor', 'wall', 'banner', 'board', 'sheet']);
       return {
         ask: ask(
           `How many ${unit(small)} are there in ${n(x)} ${unit(big)}?`,
@@ -77,7 +108,16 @@ export const measures: Item[] = [
     construct: ['Read scales', 'Read measuring instruments'],
     subject: 'Reading Scales',
     draw(r) {
-      const [spaces, step] = r.pick([[5, 10], [5, 20], [4, 20], [4, 100], [2, 10], [10, 100], [5, 100], [10, 50]]);
+      const [spaces, step] = r.pick([
+        [5, 10],
+        [5, 20],
+        [4, 20],
+        [4, 100],
+        [2, 10],
+        [10, 100],
+        [5, 100],
+        [10, 50],
+      ]);
       const from = step * r.int(1, 9);
       const k = r.int(1, spaces - 1);
       const u = r.pick(['g', 'ml', 'cm', 'kg', '°C']);
@@ -86,7 +126,7 @@ export const measures: Item[] = [
         ask: ask(
           `On a scale there are ${n(spaces)} equal spaces between the marks for ${marks}. The pointer is at the end of space number ${n(k)} after ${n(from)} ${u}. What does it show?`,
           `The gap between ${marks} on a dial is divided into ${n(spaces)} equal parts. The needle is ${n(k)} small divisions past ${n(from)} ${u}. What is the reading?`,
-          `${r.name} reads an instrument. Between ${marks} there are ${n(spaces)} equal divisions, and the pointer stands ${n(k)} of them above ${n(from)} ${u}. What should ${r.name} write down?`.replace(/should \S+ write down/, 'should be written down'),
+          `${r.name} reads an instrument. Between ${marks} there are ${n(spaces)} equal divisions, and the pointer stands ${n(k)} of them above ${n(from)} ${u}. What is the reading?`,
           `A gauge in ${r.place} has ${n(spaces)} equal steps from ${n(from)} ${u} to ${n(from + step)} ${u}. It stands ${n(k)} steps above the lower mark. What does it measure?`,
         ),
         correct: n(from + (k * step) / spaces, u),

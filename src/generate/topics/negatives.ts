@@ -169,7 +169,12 @@ export const negatives: Item[] = [
       const [a, b, c, d] = [r.int(2, 9), r.int(2, 9), r.int(2, 9), r.int(2, 9)];
       const form = r.int(0, 4);
       const forms = [
-        { tex: `(-${a}) \\times (-${b}) + (-${c}) \\times ${d}`, right: a * b - c * d, product: -a * b - c * d, sign: a * b + c * d },
+        {
+          tex: `(-${a}) \\times (-${b}) + (-${c}) \\times ${d}`,
+          right: a * b - c * d,
+          product: -a * b - c * d,
+          sign: a * b + c * d,
+        },
         { tex: `-${a} \\times -${b}`, right: a * b, product: -a * b, sign: undefined },
         { tex: `${bracketed(-a)} \\times ${b}`, right: -a * b, product: undefined, sign: a * b },
         { tex: `(-${a * b}) \\div (-${b})`, right: a, product: -a, sign: undefined },
@@ -232,9 +237,33 @@ export const negatives: Item[] = [
       const highest = r.chance(0.6);
       const sizes = numbers.toSorted((x, y) => x - y);
       const [unit, texts] = r.pick([
-        ['', [`Which of these numbers is the ${highest ? 'largest' : 'smallest'}?`, `Which number is furthest to the ${highest ? 'right' : 'left'} on a number line: ${m(list(shown))}?`, `${r.name} puts ${m(list(shown))} in order. Which is the ${highest ? 'greatest' : 'least'}?`, `Pick the ${highest ? 'highest' : 'lowest'} of these numbers: ${m(list(shown))}.`]],
-        ['°C', [`Which of these temperatures is the ${highest ? 'warmest' : 'coldest'}?`, `Four towns near ${r.place} report their temperatures at night. Which is the ${highest ? 'highest' : 'lowest'}?`, `${r.name} reads four thermometers. Which one shows the ${highest ? 'warmest' : 'coldest'} place?`, `Four winter nights had these temperatures. Which night was the ${highest ? 'mildest' : 'coldest'}?`]],
-        ['m', [`Four divers give their heights above the sea. Who is ${highest ? 'nearest the surface' : 'deepest'}?`, `Heights are measured from ground level. Which of these is the ${highest ? 'highest' : 'lowest'}?`, `Four rooms of a mine near ${r.place} lie at these heights. Which is the ${highest ? 'highest' : 'lowest'}?`, `${r.name} lists the levels of four lakes below the sea. Which level is the ${highest ? 'highest' : 'lowest'}?`]],
+        [
+          '',
+          [
+            `Which of these numbers is the ${highest ? 'largest' : 'smallest'}?`,
+            `Which number is furthest to the ${highest ? 'right' : 'left'} on a number line: ${m(list(shown))}?`,
+            `${r.name} puts ${m(list(shown))} in order. Which is the ${highest ? 'greatest' : 'least'}?`,
+            `Pick the ${highest ? 'highest' : 'lowest'} of these numbers: ${m(list(shown))}.`,
+          ],
+        ],
+        [
+          '°C',
+          [
+            `Which of these temperatures is the ${highest ? 'warmest' : 'coldest'}?`,
+            `Four towns near ${r.place} report their temperatures at night. Which is the ${highest ? 'highest' : 'lowest'}?`,
+            `${r.name} reads four thermometers. Which one shows the ${highest ? 'warmest' : 'coldest'} place?`,
+            `Four winter nights had these temperatures. Which night was the ${highest ? 'mildest' : 'coldest'}?`,
+          ],
+        ],
+        [
+          'm',
+          [
+            `Four divers give their heights above the sea. Who is ${highest ? 'nearest the surface' : 'deepest'}?`,
+            `Heights are measured from ground level. Which of these is the ${highest ? 'highest' : 'lowest'}?`,
+            `Four rooms of a mine near ${r.place} lie at these heights. Which is the ${highest ? 'highest' : 'lowest'}?`,
+            `${r.name} lists the levels of four lakes below the sea. Which level is the ${highest ? 'highest' : 'lowest'}?`,
+          ],
+        ],
       ] as const);
       const a = (x: number) => n(-x, unit);
       return {

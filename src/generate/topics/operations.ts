@@ -36,13 +36,18 @@ export const operations: Item[] = [
   },
   {
     name: 'operations of equal priority',
-    construct: ['Use the order of operations with the four operations', 'Work from left to right where priorities are equal'],
+    construct: [
+      'Use the order of operations with the four operations',
+      'Work from left to right where priorities are equal',
+    ],
     subject: ORDER,
     draw(r) {
       const [b, c, d, e] = [r.int(2, 6), r.int(2, 5), r.int(2, 9), r.int(2, 9)];
       const a = b * c * r.int(1, 6);
       const form = r.int(0, 2);
-      const tex = [`${a} \\div ${b} \\times ${c} - ${d} + ${e}`, `${a} \\div ${b} \\times ${c}`, `${a} - ${d} + ${e}`][form];
+      const tex = [`${a} \\div ${b} \\times ${c} - ${d} + ${e}`, `${a} \\div ${b} \\times ${c}`, `${a} - ${d} + ${e}`][
+        form
+      ];
       const product = (a / b) * c;
       return {
         ask: [
@@ -265,7 +270,9 @@ export const factors: Item[] = [
     construct: ['Identify factors', 'Find all factors of a number'],
     subject: FACTORS,
     draw(r) {
-      const x = r.pick([12, 14, 15, 16, 20, 21, 22, 24, 26, 27, 28, 30, 32, 33, 34, 35, 38, 39, 40, 42, 44, 45, 50, 52, 54, 56]);
+      const x = r.pick([
+        12, 14, 15, 16, 20, 21, 22, 24, 26, 27, 28, 30, 32, 33, 34, 35, 38, 39, 40, 42, 44, 45, 50, 52, 54, 56,
+      ]);
       const own = divisors(x);
       const form = r.int(0, 2);
       if (form === 0)
@@ -349,10 +356,10 @@ export const factors: Item[] = [
             ),
         correct: write(lists.right),
         // A count too large by one could come from 1 or from the odd number alike: only lists tell these apart.
-        wrong: count
-          ? { 35: write(lists[35]) }
-          : { 33: write(lists[33]), 34: write(lists[34]), 35: write(lists[35]) },
-        others: count ? [n(lists.right.length + 1), n(lists.right.length + 2), n(lists.right.length + 3)] : [m(list(a((x) => x > 2))), m(list(a((x) => x !== 1)))],
+        wrong: count ? { 35: write(lists[35]) } : { 33: write(lists[33]), 34: write(lists[34]), 35: write(lists[35]) },
+        others: count
+          ? [n(lists.right.length + 1), n(lists.right.length + 2), n(lists.right.length + 3)]
+          : [m(list(a((x) => x > 2))), m(list(a((x) => x !== 1)))],
       };
     },
   },
@@ -365,7 +372,10 @@ export const factors: Item[] = [
       const x = 2 ** i * 3 ** j * r.pick([1, 1, 5, 7]);
       const primes = primeFactors(x);
       const distinct = [...new Set(primes)];
-      const p = divisors(x).filter((d) => d > 1 && d * d <= x).at(-1) ?? 1;
+      const p =
+        divisors(x)
+          .filter((d) => d > 1 && d * d <= x)
+          .at(-1) ?? 1;
       const pair = x / p;
       return {
         ask: ask(
@@ -413,7 +423,11 @@ export const factors: Item[] = [
         wrong: {
           43: n(some((x) => !three(x) && last(x))), // looks at the last digit
         },
-        others: [n(some((x) => !three(x) && !last(x))), n(some((x) => !three(x) && !last(x))), n(some((x) => !three(x) && !last(x)))],
+        others: [
+          n(some((x) => !three(x) && !last(x))),
+          n(some((x) => !three(x) && !last(x))),
+          n(some((x) => !three(x) && !last(x))),
+        ],
       };
     },
   },

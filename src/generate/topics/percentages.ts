@@ -11,7 +11,11 @@ const CONVERTING = 'Fractions, Decimals and Percentages';
 export const percentages: Item[] = [
   {
     name: 'increase or decrease by a percentage',
-    construct: ['Decrease an amount by a percentage', 'Increase an amount by a percentage', 'Change an amount by a percentage'],
+    construct: [
+      'Decrease an amount by a percentage',
+      'Increase an amount by a percentage',
+      'Change an amount by a percentage',
+    ],
     subject: OF_AMOUNTS,
     draw(r) {
       const p = r.pick([5, 10, 15, 20, 25, 30, 40, 50]);
@@ -167,7 +171,9 @@ export const percentages: Item[] = [
         ),
         correct: percent(Math.abs(p)),
         wrong: {
-          98: Number.isInteger((change * 100) / after) ? percent((change * 100) / after) : percent(Number(((change * 100) / after).toFixed(1))), // of the new amount
+          98: Number.isInteger((change * 100) / after)
+            ? percent((change * 100) / after)
+            : percent(Number(((change * 100) / after).toFixed(1))), // of the new amount
           99: percent(change), // the change itself
         },
       };
@@ -180,7 +186,12 @@ export const percentages: Item[] = [
     draw(r) {
       const [p, q] = r.ints(2, 1, 5).map((k) => k * 10);
       const start = r.int(1, 20) * 100;
-      const signs = r.pick([[1, 1], [1, -1], [-1, -1], [-1, 1]]);
+      const signs = r.pick([
+        [1, 1],
+        [1, -1],
+        [-1, -1],
+        [-1, 1],
+      ]);
       const [c, item] = [r.currency, r.word(GOODS)];
       const a = (x: number) => money(c, x);
       const [x, y] = [signs[0] * p, signs[1] * q];

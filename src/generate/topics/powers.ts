@@ -108,7 +108,12 @@ export const powers: Item[] = [
           49: m(power(base, i * j)), // multiplies the indices
           52: numeric ? m(power(Number(base) ** 2, i + j)) : undefined, // multiplies the bases too
         },
-        others: [m(power(base, i + j + 1)), m(`${2}${power(base === '2' ? '(2)' : base, i + j)}`.replace(/^2(\d)/, '2 \\times $1')), m(power(base, Math.abs(i - j) + 1)), m(power(base, i * j + 1))],
+        others: [
+          m(power(base, i + j + 1)),
+          m(`${2}${power(base === '2' ? '(2)' : base, i + j)}`.replace(/^2(\d)/, '2 \\times $1')),
+          m(power(base, Math.abs(i - j) + 1)),
+          m(power(base, i * j + 1)),
+        ],
       };
     },
   },
@@ -122,7 +127,11 @@ export const powers: Item[] = [
       const [i, j] = [r.int(2, 5), r.int(2, 5)];
       const form = r.int(0, 2);
       const top = k * r.int(2, 5);
-      const tex = [`${power(base, top)} \\div ${power(base, k)}`, `(${power(base, i)})^${j}`, frac(`(${power(base, i * k)})^${j}`, power(base, k))][form];
+      const tex = [
+        `${power(base, top)} \\div ${power(base, k)}`,
+        `(${power(base, i)})^${j}`,
+        frac(`(${power(base, i * k)})^${j}`, power(base, k)),
+      ][form];
       return {
         ask: [
           ...command(r, 'Simplify', tex),
@@ -161,7 +170,9 @@ export const powers: Item[] = [
             ...(extra
               ? [`${r.name} finds ${m(tex)}. What is it?`]
               : [`What is the positive ${cube ? 'cube' : 'square'} root of ${n(x)}?`]),
-            cube && !extra ? `A cube has a volume of ${n(x)} cm\\(^3\\). How long is an edge, in cm?` : `Which number is ${m(tex)}?`,
+            cube && !extra
+              ? `A cube has a volume of ${n(x)} cm\\(^3\\). How long is an edge, in cm?`
+              : `Which number is ${m(tex)}?`,
             `${r.name} says that ${m(tex)} is a whole number. Which one?`,
           ),
         ],
@@ -178,7 +189,18 @@ export const powers: Item[] = [
     construct: ['Evaluate square roots', 'Evaluate the square root of a sum'],
     subject: 'Roots and Surds',
     draw(r) {
-      const [a, b, c] = r.pick([[3, 4, 5], [6, 8, 10], [5, 12, 13], [9, 12, 15], [8, 15, 17], [12, 16, 20], [7, 24, 25], [15, 20, 25], [20, 21, 29], [10, 24, 26]]);
+      const [a, b, c] = r.pick([
+        [3, 4, 5],
+        [6, 8, 10],
+        [5, 12, 13],
+        [9, 12, 15],
+        [8, 15, 17],
+        [12, 16, 20],
+        [7, 24, 25],
+        [15, 20, 25],
+        [20, 21, 29],
+        [10, 24, 26],
+      ]);
       const tex = r.chance(0.5) ? `\\sqrt{${a * a} + ${b * b}}` : `\\sqrt{${b * b} + ${a * a}}`;
       return {
         ask: [

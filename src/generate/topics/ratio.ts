@@ -27,7 +27,10 @@ export const ratios: Item[] = [
       const x = m(ratio(a, b));
       return {
         ask: ask(
-          `${one} and ${two} paint are mixed in the ratio ${x}. What fraction of the mixture is ${one}?`.replace(/^./, (c) => c.toUpperCase()),
+          `${one} and ${two} paint are mixed in the ratio ${x}. What fraction of the mixture is ${one}?`.replace(
+            /^./,
+            (c) => c.toUpperCase(),
+          ),
           `The ratio of ${one} to ${two} beads on a string is ${x}. What fraction of the beads is ${one}?`,
           `${r.name} mixes cement and sand in the ratio ${x}. What fraction of the mixture is cement?`,
           `In a club in ${r.place} the ratio of adults to children is ${x}. What fraction of the members are adults?`,
@@ -110,7 +113,10 @@ export const ratios: Item[] = [
           `In a choir in ${r.place} altos and sopranos are in the ratio ${x}. There are ${n(known)} sopranos. How many altos are there?`,
           `Two lengths are in the ratio ${x}. The second is ${n(known)} cm. How long is the first, in cm?`,
           `A recipe takes sugar and flour in the ratio ${x}. With ${n(known)} g of flour, how many grams of sugar are needed?`,
-          `${things} are handed to ${one} and ${two} in the ratio ${x}. If ${two} has ${n(known)} of them, how many has ${one}?`.replace(/^./, (c) => c.toUpperCase()),
+          `${things} are handed to ${one} and ${two} in the ratio ${x}. If ${two} has ${n(known)} of them, how many has ${one}?`.replace(
+            /^./,
+            (c) => c.toUpperCase(),
+          ),
         ),
         correct: n(unit * a),
         wrong: {
@@ -277,7 +283,10 @@ export const ratios: Item[] = [
           `A map of ${r.place} has the scale: ${scale}. A road on it is ${n(cm)} cm long. What is its real length in kilometres?`,
           `${r.name} measures ${n(cm)} cm between two farms on a map on which ${scale}. How many kilometres is that on the ground?`,
           `On a plan ${scale}. What real distance, in km, does ${n(cm)} cm show?`,
-          `A river is ${n(cm)} cm long on a map. ${scale}. How long is the river in km?`.replace(`. ${scale}`, `, where ${scale}`),
+          `A river is ${n(cm)} cm long on a map. ${scale}. How long is the river in km?`.replace(
+            `. ${scale}`,
+            `, where ${scale}`,
+          ),
         ),
         correct: n((metres * cm) / 1000, 'km'),
         wrong: {
@@ -293,7 +302,10 @@ export const ratios: Item[] = [
     subject: PROPORTION,
     draw(r) {
       const unit = r.int(20, 60);
-      const sizes = r.shuffled([2, 3, 4, 5, 6, 8, 10, 12]).slice(0, 4).sort((a, b) => a - b);
+      const sizes = r
+        .shuffled([2, 3, 4, 5, 6, 8, 10, 12])
+        .slice(0, 4)
+        .sort((a, b) => a - b);
       const best = r.int(1, 3);
       const prices = sizes.map((size, i) => size * (unit + (i === best ? -5 : r.int(1, 6))));
       const things = r.word(THINGS);

@@ -137,7 +137,19 @@ export const times: Item[] = [
     construct: ['Calculate with dates', 'Count days'],
     subject: TIME,
     draw(r) {
-      const month = r.word(['January', 'March', 'May', 'July', 'August', 'October', 'December', 'June', 'April', 'November', 'September']);
+      const month = r.word([
+        'January',
+        'March',
+        'May',
+        'July',
+        'August',
+        'October',
+        'December',
+        'June',
+        'April',
+        'November',
+        'September',
+      ]);
       const [a, b] = r.ints(2, 1, 28).sort((x, y) => x - y);
       return {
         ask: ask(
@@ -159,12 +171,27 @@ export const times: Item[] = [
     construct: ['Calculate speed', 'Use speed, distance and time'],
     subject: SPEED,
     draw(r) {
-      const [minutes, t] = r.pick([[30, 1.5], [30, 2.5], [15, 1.25], [45, 1.75], [30, 0.5], [15, 0.25], [45, 0.75], [12, 1.2], [0, 2], [0, 3], [0, 4], [20, 4 / 3]]);
+      const [minutes, t] = r.pick([
+        [30, 1.5],
+        [30, 2.5],
+        [15, 1.25],
+        [45, 1.75],
+        [30, 0.5],
+        [15, 0.25],
+        [45, 0.75],
+        [12, 1.2],
+        [0, 2],
+        [0, 3],
+        [0, 4],
+        [20, 4 / 3],
+      ]);
       const hours = Math.floor(t + 1e-9);
       const whole = minutes === 0;
       const speed = r.int(2, 20) * (minutes === 20 ? 3 : 4);
       const d = Math.round(speed * t);
-      const text = [hours && `${n(hours)} hour${hours > 1 ? 's' : ''}`, minutes && `${n(minutes)} minutes`].filter((part) => part).join(' ');
+      const text = [hours && `${n(hours)} hour${hours > 1 ? 's' : ''}`, minutes && `${n(minutes)} minutes`]
+        .filter((part) => part)
+        .join(' ');
       return {
         ask: ask(
           `${r.name} ${r.word(TRAVEL)} ${n(d)} km in ${text}. What is the average speed in km/h, to ${n(2)} decimal places where needed?`,
@@ -191,7 +218,8 @@ export const times: Item[] = [
       const minutes = r.pick([15, 30, 45, 12, 24, 36, 90, 120, 150]);
       const speed = r.int(2, 24) * 5;
       const t = minutes / 60;
-      const text = minutes < 60 ? `${n(minutes)} minutes` : minutes === 90 ? `${n(1)} hour ${n(30)} minutes` : `${n(t)} hours`;
+      const text =
+        minutes < 60 ? `${n(minutes)} minutes` : minutes === 90 ? `${n(1)} hour ${n(30)} minutes` : `${n(t)} hours`;
       return {
         ask: ask(
           `A train travels at ${n(speed)} km/h for ${text}. How many kilometres does it go, to ${n(1)} decimal place where needed?`,
@@ -213,7 +241,23 @@ export const times: Item[] = [
     construct: ['Calculate average speed', 'Use speed, distance and time'],
     subject: SPEED,
     draw(r) {
-      const [u, v] = r.pick([[60, 20], [30, 20], [60, 40], [40, 10], [20, 5], [12, 6], [90, 45], [36, 18], [24, 12], [80, 20], [15, 10], [12, 4], [90, 30], [120, 60], [100, 25]]);
+      const [u, v] = r.pick([
+        [60, 20],
+        [30, 20],
+        [60, 40],
+        [40, 10],
+        [20, 5],
+        [12, 6],
+        [90, 45],
+        [36, 18],
+        [24, 12],
+        [80, 20],
+        [15, 10],
+        [12, 4],
+        [90, 30],
+        [120, 60],
+        [100, 25],
+      ]);
       const d = r.int(1, 4) * u;
       const [first, second] = r.shuffled([u, v]);
       return {

@@ -162,7 +162,22 @@ export const transformations: Item[] = [
   },
 ];
 
-const TRIPLES = [[3, 4, 5], [6, 8, 10], [5, 12, 13], [9, 12, 15], [8, 15, 17], [12, 16, 20], [7, 24, 25], [15, 20, 25], [10, 24, 26], [20, 21, 29], [12, 35, 37], [9, 40, 41], [18, 24, 30], [16, 30, 34]] as const;
+const TRIPLES = [
+  [3, 4, 5],
+  [6, 8, 10],
+  [5, 12, 13],
+  [9, 12, 15],
+  [8, 15, 17],
+  [12, 16, 20],
+  [7, 24, 25],
+  [15, 20, 25],
+  [10, 24, 26],
+  [20, 21, 29],
+  [12, 35, 37],
+  [9, 40, 41],
+  [18, 24, 30],
+  [16, 30, 34],
+] as const;
 
 const sin = (x: number) => Math.sin((x * Math.PI) / 180);
 const cos = (x: number) => Math.cos((x * Math.PI) / 180);
@@ -321,7 +336,14 @@ export const triangles: Item[] = [
           },
           others,
         };
-      const [angle, value] = r.pick([[10, 0.17], [15, 0.26], [20, 0.34], [25, 0.42], [40, 0.64], [35, 0.57]] as const);
+      const [angle, value] = r.pick([
+        [10, 0.17],
+        [15, 0.26],
+        [20, 0.34],
+        [25, 0.42],
+        [40, 0.64],
+        [35, 0.57],
+      ] as const);
       return {
         ask: ask(
           `${m(`\\sin ${angle}^\\circ = ${num(value)}`)} to two decimal places. What is ${sine(2 * angle)} to two decimal places?`,

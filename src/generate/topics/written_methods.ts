@@ -23,7 +23,12 @@ export const addWithoutCarrying = (a: number, b: number, length: number): number
 
 /** The totals of all columns side by side. */
 const addColumnTotals = (a: number, b: number, length: number): number =>
-  Number(columns(a, b, length).map(([x, y]) => x + y).toReversed().join(''));
+  Number(
+    columns(a, b, length)
+      .map(([x, y]) => x + y)
+      .toReversed()
+      .join(''),
+  );
 
 /** The smaller digit from the larger in every column. */
 export const subtractSmallerDigits = (a: number, b: number, length: number): number =>
@@ -134,7 +139,18 @@ export const writtenMethods: Item[] = [
       const whole = r.int(3, 40);
       const rest = r.int(1, Math.min(b, 10) - 1);
       const a = whole * b + rest;
-      const things = r.word(['litres of water', 'metres of rope', 'pounds', 'kilograms of rice', 'euros', 'kilometres', 'dollars', 'grams of gold', 'hours of work', 'acres']);
+      const things = r.word([
+        'litres of water',
+        'metres of rope',
+        'pounds',
+        'kilograms of rice',
+        'euros',
+        'kilometres',
+        'dollars',
+        'grams of gold',
+        'hours of work',
+        'acres',
+      ]);
       return {
         ask: [
           ...workOut(r, `${a} \\div ${b}`),
