@@ -30,7 +30,7 @@ build: ## Build dist/ where the sources have changed
 
 bench: ## Time every kernel on this machine's GPU
 	@scripts/setup.sh --quiet
-	@node scripts/run.mjs scripts/device/bench.ts $(ARGS)
+	@node dist/cli.js bench $(ARGS)
 
 clean: ## Remove what was built and installed here (the model cache stays)
 	rm -rf dist dist-web node_modules

@@ -15,7 +15,7 @@ import {
 } from '../../kernels/linear/linear.matrix.ts';
 import { type Linear, shapeOf } from '../../kernels/linear/linear.types.ts';
 import type { Q4Meta } from '../../kernels/linear/weights.ts';
-import { time } from '../../src/bench.ts';
+import { matrixRate } from '../../src/bench_ceilings.ts';
 import { Gpu } from '../../src/gpu/gpu.ts';
 import { Recorder, type Recording } from '../../src/gpu/recorder.ts';
 import type { Tensor } from '../../src/gpu/tensor.ts';
@@ -201,42 +201,10 @@ async function timed(recording: Recording): Promise<number> {
 /** Multiply-accumulate alone, then with its operands read from workgroup memory each time. */
 async function ceilings(): Promise<void> {
   for (const reload of [false, true]) {
-    const rounds = 2000;
-    const y = gpu.tensor('y', 'f32', [264 * 4 * 16 * 256]);
-    const x = gpu.upload('x', 'f16', [10240], halves(10240));
-    const operands = (at: string) =>
-      [0, 1, 2, 3].map(
-        (
-          i,
-        ) => `a[${i}] = subgroupMatrixLoad<subgroup_matrix_left<f16, 16, 16>, row_major>(&s, ${i * 80}u + t / 32u % 2u * 320u + ${at}, 5u);
-b[${i}] = subgroupMatrixLoad<subgroup_matrix_right<f16, 16, 16>, col_major>(&s, ${640 + i * 80}u + t / 64u * 320u + ${at}, 5u);`,
-      );
-    const sums = Array.from({ length: 16 }, (_, i) => i);
-    const body = `@group(0) @binding(0) var<storage, read> x: array<vec4<u32>>;
-@group(0) @binding(1) var<storage, read_write> y: array<vec4<f32>>;
-var<workgroup> s: array<vec4<u32>, 1280>;
-@compute @workgroup_size(128) fn main(@builtin(workgroup_id) w: vec3<u32>, @builtin(local_invocation_index) t: u32) {
-for (var i = t; i < 1280u; i += 128u) { s[i] = x[i]; }
-workgroupBarrier();
-var a: array<subgroup_matrix_left<f16, 16, 16>, 4>;
-var b: array<subgroup_matrix_right<f16, 16, 16>, 4>;
-var c: array<subgroup_matrix_result<f32, 16, 16>, 16>;
-${reload ? '' : operands('0u').join('\n')}
-for (var k = 0u; k < ${rounds}u; k++) {
-${reload ? operands('(k % 2u) * 2u').join('\n') : ''}
-${sums.map((i) => `c[${i}] = subgroupMatrixMultiplyAccumulate(a[${i & 3}], b[${i >> 2}], c[${i}]);`).join('\n')}
-}
-${sums.map((i) => `subgroupMatrixStore<row_major>(&y, ((w.x * 4u + t / 32u) * 16u + ${i}u) * 64u, c[${i}], 4u);`).join('\n')}
-}`;
-    const code = specialise(body, { enable: ['f16', 'subgroups', 'chromium_experimental_subgroup_matrix'] });
-    const r = new Recorder(gpu);
-    r.dispatch({ label: 'ceiling', code, bindings: [x, y], grid: [264] });
-    const { ns } = await time(await r.finish(), { samples: 7, sampleMs: 3 });
-    const flops = 264 * 4 * 16 * 8192 * rounds;
+    const rate = await matrixRate(gpu, { reload, effort: { samples: 7, sampleMs: 3 } });
     console.log(
-      `multiply-accumulate ${reload ? 'from workgroup memory' : 'alone'}: ${(flops / ns / 1e3).toFixed(0)} TFLOP/s`,
+      `multiply-accumulate ${reload ? 'from workgroup memory' : 'alone'}: ${(rate / 1e12).toFixed(0)} TFLOP/s`,
     );
-    gpu.free(x, y);
   }
 }
 

@@ -1,6 +1,6 @@
 /**
- * Bundles for a GPU machine that has no npm: the command line, the kernel tests and the benchmarks, each one file
- * with everything inside but `webgpu`, which pack.sh puts beside them.
+ * Bundles for a GPU machine that has no npm: the command line, with its benchmarks, and the kernel tests, with
+ * everything inside but `webgpu`, which pack.sh puts beside them.
  */
 import { builtinModules } from 'node:module';
 import { fileURLToPath } from 'node:url';
@@ -25,7 +25,6 @@ export default defineConfig({
       input: {
         cli: file('src/cli/main.ts'),
         tests: file('scripts/device/tests.ts'),
-        bench: file('scripts/device/bench.ts'),
         embed: file('scripts/device/embed.ts'),
       },
       external: [...builtinModules, /^node:/, 'webgpu'],
