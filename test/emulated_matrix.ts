@@ -4,8 +4,8 @@
  * A lane of 32 has what it needs of each 16 x 16 matrix and no more, so that lanes never wait for each other:
  *
  *   left     row lane / 2                           16 numbers
- *   right    columns 8 (lane % 2) .. + 7            16 x 8
- *   result   both: 8 neighbouring numbers of a row  8
+ *   result   columns 8 (lane % 2) .. + 7 of it      8 numbers
+ *   right    where those columns are in memory: it must not change between the load and the multiplications
  *
  * A lane is told by local_invocation_index, whatever size the driver's own subgroups have. All else of the text stays
  * as it is, but for loops of a constant length in `main`, whose length is hidden: a driver that writes them out takes
@@ -29,11 +29,21 @@ export function emulateMatrix(code: string): string {
     return code;
   }
   const helpers = new Map<string, string>();
+  const rights: string[] = [];
   let text = code
     .replace(EXTENSIONS, '')
     .replace(LOAD, (_, kind: Kind, type: string, major: string, array: string) => {
-      const name = `emulated_load_${kind}_${major}_${array}`;
-      helpers.set(name, loader(name, kind, type, major === 'row', array, elementOf(code, array)));
+      const name = `emulated_${kind}_${major}_${array}`;
+      if (!helpers.has(name)) {
+        const element = elementOf(code, array);
+        const row = major === 'row';
+        const text =
+          kind === 'right'
+            ? right(name, rights.length, row, array, element)
+            : held(name, kind, type, row, array, element);
+        helpers.set(name, text);
+        if (kind === 'right') rights.push(name);
+      }
       return `${name}(`;
     })
     .replace(STORE, (_, major: string, array: string) => {
@@ -66,26 +76,23 @@ export function emulateMatrix(code: string): string {
   }
   const thread = shuffles ? `\n  emulated_thread = ${argument('local_invocation_index')};` : '';
   text = text.slice(0, from) + start + thread + body + text.slice(to);
-  return `${text}\n${COMMON}${[...helpers.values()].join('')}`;
+  const cases = rights.map((name, i) => `    case ${i}u: { return ${name}_multiply(a, b, c); }\n`).join('');
+  const multiply = `
+fn emulated_multiply(a: EmulatedLeft, b: EmulatedRight, c: EmulatedResult) -> EmulatedResult {
+  switch b.which {
+${cases}    default: { return c; }
+  }
+}
+`;
+  return `${text}\n${COMMON}${[...helpers.values()].join('')}${multiply}`;
 }
 
 const COMMON = `
-alias EmulatedLeft = array<vec4<u32>, 2>;
-alias EmulatedRight = array<vec4<u32>, 16>;
-alias EmulatedResult = array<vec4<f32>, 2>;
+alias EmulatedLeft = mat4x4<f32>;
+alias EmulatedResult = mat2x4<f32>;
+struct EmulatedRight { which: u32, offset: u32, stride: u32 }
 var<private> emulated_lane: u32;
 var<private> emulated_zero: u32;
-fn emulated_multiply(left: EmulatedLeft, right: EmulatedRight, sums: EmulatedResult) -> EmulatedResult {
-  var a = left;
-  var b = right;
-  var c = sums;
-  for (var k = 0u; k < 16u + emulated_zero; k++) {
-    let x = unpack2x16float(a[k / 8u][k / 2u % 4u])[k % 2u];
-    c[0] += x * vec4(unpack2x16float(b[k].x), unpack2x16float(b[k].y));
-    c[1] += x * vec4(unpack2x16float(b[k].z), unpack2x16float(b[k].w));
-  }
-  return c;
-}
 `;
 
 const shuffle = (threads: string): string => `
@@ -129,48 +136,82 @@ function elementOf(code: string, array: string): Element {
   return { scalar: found[2] as Element['scalar'], width: Number(found[1] ?? 1) };
 }
 
-/** A lane's rows and columns, 8 columns at a time: how often, and where part n begins. */
-const PARTS: Record<Kind, { count: number; row: string; column: string }> = {
-  left: { count: 2, row: 'emulated_lane / 2u', column: '8u * n' },
-  right: { count: 16, row: 'n', column: '8u * (emulated_lane % 2u)' },
-  result: { count: 2, row: 'emulated_lane / 2u', column: '8u * (emulated_lane % 2u) + 4u * n' },
-};
-
-function loader(name: string, kind: Kind, type: string, row: boolean, array: string, e: Element): string {
-  const per = (e.width * BITS[e.scalar]) / BITS[type];
+/** The text of number `i` of a `type` in an array. */
+function numberOf(type: string, array: string, e: Element): (i: string) => string {
   if (e.scalar !== type && e.scalar !== 'u32') throw new Error(`emulated matrices: ${type} out of ${e.scalar}`);
   const at = (i: string) => (e.width === 1 ? `${array}[${i}]` : `${array}[(${i}) / ${e.width}u][(${i}) % ${e.width}u]`);
-  const number = (j: number) => {
-    const i = `(i + ${j}u * step)`;
-    if (e.scalar === type) return `f32(${at(i)})`;
-    return type === 'f32' ? `bitcast<f32>(${at(i)})` : `unpack2x16float(${at(`${i} / 2u`)})[${i} % 2u]`;
-  };
-  const four = [0, 1, 2, 3];
-  const part =
-    kind === 'result'
-      ? four.map(number)
-      : four.map((j) => `pack2x16float(vec2(${number(2 * j)}, ${number(2 * j + 1)}))`);
-  const { count, row: r, column: c } = PARTS[kind];
-  // A whole vector at once, where one holds what a part is.
-  if (row && e.width === 4 && BITS[e.scalar] === 32)
-    return `
-fn ${name}(offset: u32, stride: u32) -> ${HELD[kind]} {
-  var held: ${HELD[kind]};
-  for (var n = 0u; n < ${count}u + emulated_zero; n++) {
-    held[n] = bitcast<${kind === 'result' ? 'vec4<f32>' : 'vec4<u32>'}>(${array}[offset + (${r}) * stride + (${c}) / ${per}u]);
-  }
-  return held;
+  if (e.scalar === type) return (i) => `f32(${at(i)})`;
+  if (type === 'f32') return (i) => `bitcast<f32>(${at(i)})`;
+  return (i) => `unpack2x16float(${at(`(${i}) / 2u`)})[(${i}) % 2u]`;
 }
-`;
+
+/** How many numbers of a type an element holds. */
+const perElement = (type: string, e: Element): number => (e.width * BITS[e.scalar]) / BITS[type];
+/** Whether an element is 16 bytes of whole words, so that rows are read a vector at a time. */
+const vectors = (e: Element): boolean => e.width === 4 && BITS[e.scalar] === 32;
+/** Two vec4<f32> out of 8 halves. */
+const widened = (v: string): string =>
+  `vec4(unpack2x16float(${v}.x), unpack2x16float(${v}.y)), vec4(unpack2x16float(${v}.z), unpack2x16float(${v}.w))`;
+
+/** Loads a lane's part of a left or a result matrix. */
+function held(name: string, kind: Kind, type: string, row: boolean, array: string, e: Element): string {
+  const per = perElement(type, e);
+  const column = kind === 'left' ? '0u' : '8u * (emulated_lane % 2u)';
+  let numbers: string;
+  if (row && vectors(e)) {
+    const at = `offset + emulated_lane / 2u * stride + ${column} / ${per}u`;
+    numbers =
+      type === 'f32'
+        ? `bitcast<vec4<f32>>(${array}[${at}]), bitcast<vec4<f32>>(${array}[${at} + 1u])`
+        : [0, 1].map((i) => widened(`${array}[${at} + ${i}u]`)).join(', ');
+  } else {
+    const number = numberOf(type, array, e);
+    const four = (j: number) => `vec4(${[0, 1, 2, 3].map((i) => number(`i + ${4 * j + i}u * step`)).join(', ')})`;
+    numbers = Array.from({ length: kind === 'left' ? 4 : 2 }, (_, j) => four(j)).join(', ');
+  }
   return `
 fn ${name}(offset: u32, stride: u32) -> ${HELD[kind]} {
-  var held: ${HELD[kind]};
   let step = ${row ? '1u' : `${per}u * stride`};
-  for (var n = 0u; n < ${count}u + emulated_zero; n++) {
-    let i = (offset + (${row ? r : c}) * stride) * ${per}u + ${row ? c : r};
-    held[n] = vec4(${part.join(', ')});
+  let i = (offset + (${row ? 'emulated_lane / 2u' : column}) * stride) * ${per}u + ${row ? column : 'emulated_lane / 2u'};
+  return ${HELD[kind]}(${numbers});
+}
+`;
+}
+
+/** Remembers where a right matrix is, and multiplies by it. */
+function right(name: string, which: number, row: boolean, array: string, e: Element): string {
+  const per = perElement('f16', e);
+  const number = numberOf('f16', array, e);
+  const column = '8u * (emulated_lane % 2u)';
+  let body: string;
+  if (row) {
+    const eight = vectors(e)
+      ? widened(`${array}[b.offset + k * b.stride + ${column} / ${per}u]`)
+      : [0, 4].map((j) => `vec4(${[0, 1, 2, 3].map((i) => number(`i + ${i + j}u`)).join(', ')})`).join(', ');
+    body = `
+  for (var k = 0u; k < 16u + emulated_zero; k++) {
+    let i = (b.offset + k * b.stride) * ${per}u + ${column};
+    let m = mat2x4<f32>(${eight});
+    sums[0] += left[k / 4u][k % 4u] * m[0];
+    sums[1] += left[k / 4u][k % 4u] * m[1];
+  }`;
+  } else {
+    const sixteen = vectors(e)
+      ? [0, 1].map((i) => widened(`${array}[b.offset + (${column} + n) * b.stride + ${i}u]`)).join(', ')
+      : [0, 4, 8, 12].map((j) => `vec4(${[0, 1, 2, 3].map((i) => number(`i + ${i + j}u`)).join(', ')})`).join(', ');
+    body = `
+  for (var n = 0u; n < 8u + emulated_zero; n++) {
+    let i = (b.offset + (${column} + n) * b.stride) * ${per}u;
+    let m = mat4x4<f32>(${sixteen});
+    sums[n / 4u][n % 4u] += dot(left[0], m[0]) + dot(left[1], m[1]) + dot(left[2], m[2]) + dot(left[3], m[3]);
+  }`;
   }
-  return held;
+  return `
+fn ${name}(offset: u32, stride: u32) -> EmulatedRight { return EmulatedRight(${which}u, offset, stride); }
+fn ${name}_multiply(a: EmulatedLeft, b: EmulatedRight, c: EmulatedResult) -> EmulatedResult {
+  var left = a;
+  var sums = c;${body}
+  return sums;
 }
 `;
 }
@@ -184,13 +225,13 @@ function storer(name: string, row: boolean, array: string, e: Element): string {
     const to = `(i + ${i * e.width}u * step) / ${e.width}u`;
     return `${array}[${to}] = ${e.width === 1 ? values[0] : `vec${e.width}(${values.join(', ')})`};`;
   });
-  const { count, row: r, column: c } = PARTS.result;
+  const column = '8u * (emulated_lane % 2u) + 4u * n';
   return `
 fn ${name}(offset: u32, sums: EmulatedResult, stride: u32) {
   var held = sums;
   let step = ${row ? '1u' : 'stride'};
-  for (var n = 0u; n < ${count}u + emulated_zero; n++) {
-    let i = (offset + (${row ? r : c}) * stride) * ${e.width}u + ${row ? c : r};
+  for (var n = 0u; n < 2u + emulated_zero; n++) {
+    let i = (offset + (${row ? 'emulated_lane / 2u' : column}) * stride) * ${e.width}u + ${row ? column : 'emulated_lane / 2u'};
     ${part.join('\n    ')}
   }
 }

@@ -44,6 +44,8 @@ export function describeMatrixGpu(name: string, body: (gpu: () => Gpu, emulated:
   describe(`${name} on ${on.name}`, () => {
     let gpu: Gpu;
     beforeAll(async () => {
+      // Compiling takes longer than running what is compiled.
+      if (on.emulated) process.env.GALLIVM_PERF = 'nopt';
       gpu = await openTestGpu(on);
       if (on.emulated) emulate(gpu);
     });

@@ -17,6 +17,7 @@ import dyVec4 from './dy.vec4.wgsl' with { type: 'text' };
 import { type GemmPlan, planGemm, recordGemm } from './gemm.matrix.ts';
 import source from './linear.backward.wgsl' with { type: 'text' };
 import maskDropout from './mask.dropout.wgsl' with { type: 'text' };
+import maskDropout1 from './mask.dropout1.wgsl' with { type: 'text' };
 import maskNone from './mask.none.wgsl' with { type: 'text' };
 import q4 from './q4.wgsl' with { type: 'text' };
 import { backwardUniform, type DropoutMask } from './shape.backward.ts';
@@ -139,7 +140,10 @@ export function linearBackward(r: Recorder, a: LinearBackward, label = 'linear',
   });
   const constants: Record<string, Constant> = { ...tile, ROLLED: r.gpu.description.software };
   const include = [backwardShape, N % 4 || ldy % 4 || column % 4 ? dyScalar : dyVec4];
-  include.push(...(a.dropout ? [philoxWgsl, maskDropout] : [maskNone]), K % 4 || perm ? dxScalar : dxVec4);
+  include.push(
+    ...(a.dropout ? [philoxWgsl, K % 4 ? maskDropout1 : maskDropout] : [maskNone]),
+    K % 4 || perm ? dxScalar : dxVec4,
+  );
   const bindings = [target, weight.kind === 'q4' ? weight.words : weight.data, dy, rows, shape];
   if (weight.kind === 'q4') {
     // A layout is made of what the text names, so that a permutation is bound even where there is none to read.

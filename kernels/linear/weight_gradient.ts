@@ -8,6 +8,7 @@ import dyScalar from './dy.scalar.wgsl' with { type: 'text' };
 import dyVec4 from './dy.vec4.wgsl' with { type: 'text' };
 import { type GemmPlan, planGemm, recordGemm } from './gemm.matrix.ts';
 import maskDropout from './mask.dropout.wgsl' with { type: 'text' };
+import maskDropout1 from './mask.dropout1.wgsl' with { type: 'text' };
 import maskNone from './mask.none.wgsl' with { type: 'text' };
 import { backwardUniform, type DropoutMask } from './shape.backward.ts';
 import backwardShape from './shape.backward.wgsl' with { type: 'text' };
@@ -127,7 +128,7 @@ export function weightGradient(r: Recorder, a: WeightGradient, label = 'linear',
     ...(splits > 1 ? {} : epilogue),
   });
   const include = [backwardShape, K % 4 ? xScalar : xVec4, N % 4 || ldy % 4 || column % 4 ? dyScalar : dyVec4];
-  include.push(...(a.dropout ? [philoxWgsl, maskDropout] : [maskNone]));
+  include.push(...(a.dropout ? [philoxWgsl, K % 4 ? maskDropout1 : maskDropout] : [maskNone]));
   r.dispatch({
     label: `${label} weight gradient`,
     code: specialise(source, {
