@@ -72,7 +72,8 @@ export class Draw {
 
   /** `count` different words of this split's part. */
   words<T>(list: readonly T[], count: number): T[] {
-    return shuffled(partOf(list, this.split), this.#random).slice(0, count);
+    const part = partOf(list, this.split);
+    return this.ints(Math.min(count, part.length), 0, part.length - 1).map((i) => part[i]);
   }
 
   shuffled<T>(list: readonly T[]): T[] {

@@ -88,3 +88,9 @@ export function table(...rows: readonly (readonly [heading: string, cells: reado
   const lines = rows.map(([heading, cells]) => [`\\text{${heading}}`, ...cells].join(' & '));
   return display(`\\begin{array}{c|${columns}} ${lines.join(' \\\\ \\hline ')} \\end{array}`);
 }
+
+/** A position: 3rd. */
+export const ordinal = (k: number): string => {
+  const ending = k % 100 >= 11 && k % 100 <= 13 ? 'th' : (['th', 'st', 'nd', 'rd'][k % 10] ?? 'th');
+  return `${n(k)}${ending}`;
+};

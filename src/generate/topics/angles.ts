@@ -1,7 +1,7 @@
 /** Angles, parallel lines, bearings and circle theorems. */
 import type { Item } from '../item.ts';
 import { ask } from '../phrasing.ts';
-import { degrees, m, n } from '../tex.ts';
+import { degrees, m } from '../tex.ts';
 
 const LINES = 'Angles on Lines and at Points';
 const TRIANGLES = 'Angles in Triangles';

@@ -281,9 +281,3 @@ export const equations: Item[] = [
     },
   },
 ];
-
-/** Answers of `n` positions read as ordinals are written so. */
-export const ordinal = (k: number): string => {
-  const ending = k % 100 >= 11 && k % 100 <= 13 ? 'th' : (['th', 'st', 'nd', 'rd'][k % 10] ?? 'th');
-  return `${n(k)}${ending}`;
-};

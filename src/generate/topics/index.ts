@@ -7,11 +7,13 @@ import { averages } from './averages.ts';
 import { charts } from './charts.ts';
 import { decimals } from './decimals.ts';
 import { equations } from './equations.ts';
+import { factors } from './factors.ts';
+import { formulae } from './formulae.ts';
 import { fractions } from './fractions.ts';
 import { graphs } from './graphs.ts';
 import { measures } from './measures.ts';
 import { negatives } from './negatives.ts';
-import { factors, operations } from './operations.ts';
+import { operations } from './operations.ts';
 import { percentages } from './percentages.ts';
 import { placeValue } from './place_value.ts';
 import { polygons } from './polygons.ts';
@@ -35,6 +37,7 @@ export const ITEMS: readonly Item[] = [
   ...percentages,
   ...ratios,
   ...algebra,
+  ...formulae,
   ...equations,
   ...sequences,
   ...graphs,

@@ -1,8 +1,7 @@
 /** Sequences. */
 import type { Item } from '../item.ts';
 import { ask } from '../phrasing.ts';
-import { display, list, m, n, sum } from '../tex.ts';
-import { ordinal } from './equations.ts';
+import { display, list, m, n, ordinal, sum } from '../tex.ts';
 
 const SUBJECT = 'Sequences';
 
@@ -62,7 +61,7 @@ export const sequences: Item[] = [
         ),
         correct: n(at(k)),
         wrong: {
-          156: terms.length >= k / 2 ? n(2 * at(k / 2)) : n(2 * at(k / 2)), // twice the term half as far
+          156: n(2 * at(k / 2)), // twice the term half as far
           159: n(first * k), // the first term times the position
         },
       };

@@ -126,7 +126,7 @@ export const transformations: Item[] = [
         ),
         correct: n(length * k, 'cm'),
         wrong: {
-          226: fraction ? m(`${length}${frac(1, d)}`) + ' cm' : n(length + d, 'cm'), // added
+          226: fraction ? `${m(`${length}${frac(1, d)}`)} cm` : n(length + d, 'cm'), // added
           227: fraction ? n(length * d, 'cm') : undefined, // divides, so that it grows
         },
       };
