@@ -1,0 +1,103 @@
+/**
+ * Milliseconds and tokens a second of whole LoRA steps, for published shapes with random int4 weights: 16 queries of 144
+ * tokens and 112 passages of 32, rank 32 on all linears, dropout .05, layers run again in the backward pass.
+ */
+import type { Gpu } from '../gpu/gpu.ts';
+import { SHAPES, syntheticModel } from '../model/synthetic.ts';
+import { newLora } from './lora_weights.ts';
+import { createStep, type StepInput, type StepOptions } from './step.ts';
+
+export interface StepCase {
+  model: keyof typeof SHAPES;
+  /** [texts, tokens of each] */
+  queries: readonly [number, number];
+  passages: readonly [number, number];
+  chunkTokens: number;
+}
+
+const BATCH = { queries: [16, 144], passages: [112, 32] } as const;
+
+/** In pieces where layer inputs of the whole batch would take more memory than the weights leave of 24 GB. */
+export const STEP_CASES: readonly StepCase[] = [
+  { model: 'SmolLM2-135M', ...BATCH, chunkTokens: 5888 },
+  { model: 'Qwen2.5-0.5B', ...BATCH, chunkTokens: 5888 },
+  { model: 'Qwen2.5-1.5B', ...BATCH, chunkTokens: 5888 },
+  { model: 'Qwen2.5-7B', ...BATCH, chunkTokens: 5888 },
+  { model: 'Qwen2.5-32B', ...BATCH, chunkTokens: 736 },
+];
+
+/** A case that a software driver ends in a minute. */
+export const SOFTWARE_CASE: StepCase = {
+  model: 'SmolLM2-135M',
+  queries: [1, 24],
+  passages: [2, 8],
+  chunkTokens: 40,
+};
+
+export interface StepTiming {
+  model: string;
+  tokens: number;
+  chunkTokens: number;
+  /** Median over the steps timed, wall clock, the host's work and the readback of the loss included. */
+  ms: number;
+  tokensPerSecond: number;
+  /** The most bytes of tensors that were on the GPU at once. */
+  gpuBytes: number;
+  dispatches: number;
+}
+
+/** Runs `warm` steps, then times `steps`. Throws an Error where a loss is not finite or an update is left out. */
+export async function timeStep(gpu: Gpu, c: StepCase, { warm = 3, steps = 10 } = {}): Promise<StepTiming> {
+  const config = SHAPES[c.model];
+  gpu.peak = gpu.allocated;
+  const group = config.hiddenSize % 128 ? 32 : 128;
+  const vocab = gpu.description.software ? 1024 : config.vocabSize;
+  const model = syntheticModel(gpu, config, group, { vocab });
+  const targets = ['q_proj', 'k_proj', 'v_proj', 'o_proj', 'gate_proj', 'up_proj', 'down_proj'];
+  const lora = { rank: 32, alpha: 64, rslora: false, dropout: 0.05, targets, seed: 1 };
+  const trainable = await newLora(gpu, model, lora);
+  const options: StepOptions = {
+    ...{ beta1: 0.9, beta2: 0.95, eps: 1e-8, clip: 0, scale: 20, seed: 1, dropout: lora.dropout },
+    ...{ queries: c.queries[0], passages: c.passages[0], chunkTokens: c.chunkTokens },
+    maxLength: Math.max(c.queries[1], c.passages[1]),
+  };
+  const step = await createStep(gpu, trainable, options);
+  const texts = ([count, length]: readonly [number, number], salt: number) =>
+    Array.from({ length: count }, (_, s) => Uint32Array.from({ length }, (_, i) => (s * 7919 + i * 31 + salt) % vocab));
+  const [queries, passages] = [texts(c.queries, 1), texts(c.passages, 2)];
+  const targetsOf = queries.map((_, i) => i % passages.length);
+  const times: number[] = [];
+  for (let i = 0; i < warm + steps; i++) {
+    const input: StepInput = {
+      ...{ queries, passages, targets: targetsOf, lr: 1e-5, weightDecay: 0.01, updates: i, step: i },
+      lossScale: 1024,
+    };
+    const began = performance.now();
+    const { loss, updated } = await step.run(input);
+    if (!Number.isFinite(loss) || !updated) throw new Error(`${c.model}: step ${i + 1} has loss ${loss}, not updated`);
+    if (i >= warm) times.push(performance.now() - began);
+  }
+  const ms = times.sort((a, b) => a - b)[times.length >> 1];
+  const tokens = c.queries[0] * c.queries[1] + c.passages[0] * c.passages[1];
+  const timing = {
+    ...{ model: c.model, tokens, chunkTokens: c.chunkTokens, ms, tokensPerSecond: (1000 * tokens) / ms },
+    ...{ gpuBytes: gpu.peak, dispatches: step.length },
+  };
+  step.free();
+  trainable.free();
+  return timing;
+}
+
+/** All cases for this GPU, a line each. */
+export async function stepBench(gpu: Gpu, print: (line: string) => void): Promise<StepTiming[]> {
+  const timings: StepTiming[] = [];
+  const { software } = gpu.description;
+  for (const c of software ? [SOFTWARE_CASE] : STEP_CASES) {
+    const t = await timeStep(gpu, c, software ? { warm: 0, steps: 1 } : {});
+    timings.push(t);
+    print(
+      `${t.model.padEnd(14)} int4, LoRA r 32, ${t.tokens} tokens in chunks of ${t.chunkTokens}: ${t.ms.toFixed(1)} ms a step, ${Math.round(t.tokensPerSecond)} tokens/s, ${(t.gpuBytes / 1e9).toFixed(2)} GB, ${t.dispatches} dispatches`,
+    );
+  }
+  return timings;
+}
