@@ -48,6 +48,11 @@ export interface OpenOptions {
   tier?: Tier;
   /** Keep WebGPU's bounds checks and zero-initialised workgroup memory, as browsers do; default: LACUNA_ROBUST=1. */
   robust?: boolean;
+  /**
+   * Ask for no more than WebGPU guarantees (16 KiB of workgroup memory, 256 invocations, 128 MiB bindings), whatever the
+   * tier: what integrated GPUs give that have f16 and subgroups. Default: LACUNA_LIMITS=guaranteed.
+   */
+  guaranteed?: boolean;
 }
 
 export interface AdapterDescription {
@@ -72,6 +77,9 @@ const env: Env = (globalThis as { process?: { env: Env } }).process?.env ?? {};
 const NO_ADAPTER =
   'no WebGPU adapter answers: run `make setup` (installs a software Vulkan driver), or install your GPU driver’s Vulkan part; `lacuna doctor` says more';
 
+const NO_ADAPTER_IN_BROWSER =
+  'this browser knows WebGPU and finds no GPU for it: turn on hardware acceleration in its settings, update the GPU’s driver, or use another browser';
+
 /** The tier named by LACUNA_TIER, if any. */
 export function tierFromEnvironment(): Tier | undefined {
   const name = env.LACUNA_TIER;
@@ -80,13 +88,19 @@ export function tierFromEnvironment(): Tier | undefined {
   return name as Tier;
 }
 
+function limitsFromEnvironment(): boolean {
+  const name = env.LACUNA_LIMITS;
+  if (name && name !== 'guaranteed') throw new UserError(`LACUNA_LIMITS=${name}: must be guaranteed, or unset`);
+  return name === 'guaranteed';
+}
+
 /** The adapter alone, for a report on what is there. Throws a UserError where none answers. */
 export async function requestAdapter(
   robust: boolean,
 ): Promise<{ adapter: GPUAdapter; runtime: AdapterDescription['runtime'] }> {
   const { gpu, runtime } = await entryPoint(robust);
   const adapter = await gpu.requestAdapter({ powerPreference: 'high-performance' });
-  if (!adapter) throw new UserError(NO_ADAPTER);
+  if (!adapter) throw new UserError(runtime === 'browser' ? NO_ADAPTER_IN_BROWSER : NO_ADAPTER);
   return { adapter, runtime };
 }
 
@@ -106,8 +120,9 @@ export async function openAdapter(options: OpenOptions = {}): Promise<OpenedAdap
   if (tier !== 'portable') features.push('shader-f16', 'subgroups');
   if (tier === 'matrix') features.push('chromium-experimental-subgroup-matrix');
   const L = adapter.limits;
-  const limits: Record<string, number> = { maxBufferSize: Math.min(L.maxBufferSize, 2 ** 32) };
-  if (tier !== 'portable') {
+  const guaranteed = options.guaranteed ?? limitsFromEnvironment();
+  const limits: Record<string, number> = guaranteed ? {} : { maxBufferSize: Math.min(L.maxBufferSize, 2 ** 32) };
+  if (tier !== 'portable' && !guaranteed) {
     limits.maxStorageBufferBindingSize = Math.min(L.maxStorageBufferBindingSize, 2 ** 32 - 4);
     limits.maxComputeWorkgroupStorageSize = L.maxComputeWorkgroupStorageSize;
     limits.maxComputeInvocationsPerWorkgroup = L.maxComputeInvocationsPerWorkgroup;

@@ -55,16 +55,19 @@ export async function checkMemory(gpu: Gpu, checkpoint: Checkpoint): Promise<voi
     );
 }
 
-/** Asks the GPU for that much memory, in pieces that it binds, and gives it back. */
-async function hasMemory(gpu: Gpu, bytes: number): Promise<boolean> {
-  const { device, caps } = gpu;
+/** Asks the GPU for that much memory, piece by piece until it refuses, and gives it back. */
+async function hasMemory({ device, caps }: Gpu, bytes: number): Promise<boolean> {
   const buffers: GPUBuffer[] = [];
-  device.pushErrorScope('out-of-memory');
-  for (let left = bytes; left > 0; left -= caps.maxBinding)
-    buffers.push(
-      device.createBuffer({ size: Math.ceil(Math.min(left, caps.maxBinding) / 4) * 4, usage: GPUBufferUsage.STORAGE }),
-    );
-  const error = await device.popErrorScope();
+  let error: GPUError | null = null;
+  for (let left = bytes; left > 0 && !error; ) {
+    device.pushErrorScope('out-of-memory');
+    for (let piece = Math.min(left, GIB); piece > 0; piece -= caps.maxBinding) {
+      const size = Math.ceil(Math.min(piece, caps.maxBinding) / 4) * 4;
+      buffers.push(device.createBuffer({ size, usage: GPUBufferUsage.STORAGE }));
+    }
+    left -= GIB;
+    error = await device.popErrorScope();
+  }
   for (const buffer of buffers) buffer.destroy();
   return error === null;
 }
