@@ -8,6 +8,8 @@ import 'katex/dist/katex.min.css';
 import { useLayoutEffect, useMemo, useRef } from 'preact/hooks';
 import { segments } from './math_segments.ts';
 
+const OPTIONS = { trust: false, strict: false, maxSize: 20, maxExpand: 200, errorColor: 'var(--wrong)' } as const;
+
 export function MathText({ text }: { text: string }) {
   const parts = useMemo(() => segments(text), [text]);
   return (
@@ -26,7 +28,7 @@ function Formula({ tex, display }: { tex: string; display: boolean }) {
     span.classList.remove('tex-error');
     span.removeAttribute('title');
     try {
-      katex.render(tex, span, { displayMode: display, trust: false, strict: false, maxSize: 20, maxExpand: 200 });
+      katex.render(tex, span, { ...OPTIONS, displayMode: display });
     } catch (error) {
       // KaTeX's own error span carries a style attribute, which the page's policy forbids.
       span.textContent = tex;

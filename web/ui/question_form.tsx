@@ -1,6 +1,5 @@
 /** The question being ranked: its text, the right and the wrong answer or all four options, construct and subject. */
 import { useState } from 'preact/hooks';
-import { LETTERS } from '../../src/data/questions.ts';
 import { Examples } from './examples.tsx';
 import { Field, Preview } from './field.tsx';
 import { edit } from './ranking_session.ts';
@@ -82,7 +81,7 @@ function FourOptions() {
         <span>right</span>
         <span>pupil’s</span>
       </div>
-      {LETTERS.map((letter, i) => (
+      {Array.from('ABCD', (letter, i) => (
         <div key={letter} class={i === chosen ? 'option chosen' : i === correct ? 'option correct' : 'option'}>
           <span class="letter">{letter}</span>
           <div>
