@@ -77,7 +77,8 @@ yet. Until it has, --adapter takes one of yours:
 `;
 
 /** data/sample, seen from dist/ and from src/cli/. */
-function sampleFolder(): string {
+/** The folder data/sample of the repository or of the package. */
+export function sampleFolder(): string {
   const places = ['../data/sample', '../../data/sample'].map((to) => fileURLToPath(new URL(to, import.meta.url)));
   const found = places.find(existsSync);
   if (!found) throw new UserError(`${places[0]}: the sample data is missing: restore it from the repository`);

@@ -34,7 +34,9 @@ const LEAD_IN = 0.15;
 const MOST_SHARE = 2;
 
 /** Draws of one item for one misconception before another item is tried. */
-const TRIES = 40;
+const TRIES = 400;
+/** Draws of an item that show which misconceptions it tells apart. */
+const PROBES = 60;
 
 /** Every construct and subject of all items has a number of its own, which does not depend on what is drawn. */
 const numbered = (names: readonly string[]) => new Map([...new Set(names)].sort().map((name, i) => [name, i + 1]));
@@ -45,7 +47,7 @@ const SUBJECTS = numbered(ITEMS.map(({ subject }) => subject));
 function misconceptionsOf(item: Item, split: Split): number[] {
   const r = new Draw(1, split);
   const ids = new Set<number>();
-  for (let i = 0; i < TRIES; i++) {
+  for (let i = 0; i < PROBES; i++) {
     const drawn = item.draw(r);
     if (isSane(drawn)) for (const id of tellingAnswers(drawn).keys()) ids.add(id);
   }

@@ -43,7 +43,7 @@ export function command(r: Draw, verb: string, tex: string): Phrasing[] {
     `${verb}: ${e}`,
     `${verb} the following.${display(tex)}`,
     `${r.name} has to ${lower} ${e}. Which answer is right?`,
-    `Question 4 in ${r.name}'s exercise book says: ${lower} ${e}. What is the answer?`,
+    `The next question in ${r.name}'s exercise book says: ${lower} ${e}. What is the answer?`,
     `Here is what the board says.${display(tex)}${verb} it.`,
     `What do you get if you ${lower} ${e}?`,
     `Can you ${lower} ${e}?`,

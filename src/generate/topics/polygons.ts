@@ -170,24 +170,27 @@ export const polygons: Item[] = [
     construct: ['Describe the symmetry of quadrilaterals', 'Find lines and orders of symmetry'],
     subject: 'Symmetry',
     draw(r) {
-      const shape = r.pick([
-        {
-          name: 'parallelogram',
-          about: 'with no right angle and two different side lengths',
-          lines: 0,
-          order: 2,
-          sides: 4,
-        },
-        { name: 'rectangle', about: 'that is not a square', lines: 2, order: 2, sides: 4 },
-        { name: 'trapezium', about: 'with exactly one line of symmetry', lines: 1, order: 1, sides: 4 },
-        { name: 'kite', about: 'that is not a rhombus', lines: 1, order: 1, sides: 4 },
-        { name: 'scalene triangle', about: 'with three different sides', lines: 0, order: 1, sides: 3 },
-        { name: 'rhombus', about: 'that is not a square', lines: 2, order: 2, sides: 4 },
-        { name: 'isosceles triangle', about: 'with exactly two equal sides', lines: 1, order: 1, sides: 3 },
-      ]);
-      const what = `a ${shape.name} ${shape.about}`.replace('a is', 'an is');
-      const diagonal = shape.name === 'parallelogram' || shape.name === 'rectangle';
-      const lines = diagonal && r.chance(0.5);
+      const lines = r.chance(0.4);
+      const shape = r.pick(
+        [
+          {
+            name: 'parallelogram',
+            about: 'with no right angle and two different side lengths',
+            lines: 0,
+            order: 2,
+            sides: 4,
+          },
+          { name: 'rectangle', about: 'that is not a square', lines: 2, order: 2, sides: 4 },
+          { name: 'trapezium', about: 'with exactly one line of symmetry', lines: 1, order: 1, sides: 4 },
+          { name: 'kite', about: 'that is not a rhombus', lines: 1, order: 1, sides: 4 },
+          { name: 'scalene triangle', about: 'with three different sides', lines: 0, order: 1, sides: 3 },
+          { name: 'rhombus', about: 'that is not a square', lines: 2, order: 2, sides: 4 },
+          { name: 'isosceles triangle', about: 'with exactly two equal sides', lines: 1, order: 1, sides: 3 },
+        ].slice(0, lines ? 2 : 7),
+      );
+      const [a, b] = r.ints(2, 3, 12);
+      const sized = lines ? `, ${n(a)} cm by ${n(b)} cm,` : '';
+      const what = `a ${shape.name}${sized} ${shape.about}`.replace('a is', 'an is');
       const others = [0, 1, 2, 3, 4, 5].map((k) => n(k));
       return {
         ask: lines
