@@ -1,7 +1,7 @@
 /**
- * The decoder, backward: the mirror of decoder.ts, one kernel a line. Of the forward pass only each layer's input was
- * kept; a layer is run again before it is walked back (Chen et al. 2016), its dropout masks made again from their
- * counters. Which tensors are trained is a map from each to the tensor that collects its gradient.
+ * The decoder, backward: the mirror of decoder.ts, one kernel a line. Of the forward pass each layer's input was kept,
+ * and where there is room what its products made; where not, the layer is run again before it is walked back (Chen et
+ * al. 2016). Dropout masks are made again from their counters in either case. Which tensors are trained is a map from each to the tensor that collects its gradient.
  */
 import { attentionBackward } from '../../kernels/attention/attention.backward.ts';
 import type { Sequences } from '../../kernels/attention/sequences.ts';
@@ -16,12 +16,13 @@ import { rmsNormBackward } from '../../kernels/rms_norm/rms_norm.backward.ts';
 import { rmsNorm } from '../../kernels/rms_norm/rms_norm.ts';
 import { ropeBackward } from '../../kernels/rope/rope.ts';
 import { swigluBackward } from '../../kernels/swiglu/swiglu.backward.ts';
+import { swiglu } from '../../kernels/swiglu/swiglu.ts';
 import type { ModelConfig } from '../formats/config.ts';
 import type { Gpu } from '../gpu/gpu.ts';
 import type { Dim, Recorder } from '../gpu/recorder.ts';
 import type { Tensor } from '../gpu/tensor.ts';
-import { type Activations, type AdapterDropout, DOWN_SCALE, upToDown } from './decoder.ts';
-import type { LayerWeights, ModelWeights, Projection } from './weights.ts';
+import { type Activations, type AdapterDropout, DOWN_SCALE, type KeptActivations, upToDown } from './decoder.ts';
+import { type ModelWeights, type Projection, projections } from './weights.ts';
 
 /** Of every trained tensor, the f32 tensor of its shape that its gradient is added to. */
 export type Gradients = ReadonlyMap<Tensor, Tensor>;
@@ -30,6 +31,10 @@ export type Gradients = ReadonlyMap<Tensor, Tensor>;
 export interface BackwardActivations {
   /** f32 [T, hidden], one a layer: its input. */
   inputs: Tensor[];
+  /** One a layer, where layers are not run again. */
+  kept?: KeptActivations[];
+  /** Then also d(x) Aᵀ of every adapter, by its site. */
+  H: Map<number, Tensor>;
   /** f32 [T, hidden]: the residual stream's gradient. */
   dh: Tensor;
   /** [T, hidden]: the same as products read it, in the tier's activation type, as all below. */
@@ -44,11 +49,22 @@ export interface BackwardActivations {
   dact: Tensor;
 }
 
-export function backwardActivations(gpu: Gpu, c: ModelConfig, maxTokens: number): BackwardActivations {
-  const make = (label: string, columns: number, dtype = gpu.activation as 'f16' | 'f32') =>
+/** `keep`: layers keep what their products make and are not run again. */
+export function backwardActivations(gpu: Gpu, w: ModelWeights, maxTokens: number, keep: boolean): BackwardActivations {
+  const c = w.config;
+  const make = (label: string, columns: number, dtype: 'f16' | 'f32' = gpu.activation) =>
     gpu.tensor(label, dtype, [maxTokens, columns]);
   const C = c.hiddenSize;
+  const keptOf = (i: number): KeptActivations => ({
+    mid: make(`middle of layer ${i}`, C, 'f32'),
+    qkv: make(`qkv of layer ${i}`, (c.heads + 2 * c.kvHeads) * c.headDim),
+    mixed: make(`mixed of layer ${i}`, c.heads * c.headDim),
+    gateUp: make(`gateUp of layer ${i}`, 2 * c.ffnSize),
+  });
+  const loras = w.layers.flatMap(projections).flatMap((p) => p.loras);
   return {
+    kept: keep ? w.layers.map((_, i) => keptOf(i)) : undefined,
+    H: new Map(keep ? loras.map(({ site, lora }) => [site, make(`H ${site}`, lora.r, 'f32')]) : []),
     inputs: Array.from({ length: c.layers }, (_, i) => make(`input of layer ${i}`, C, 'f32')),
     dh: make('dh', C, 'f32'),
     dy: make('dy', C),
@@ -59,10 +75,22 @@ export function backwardActivations(gpu: Gpu, c: ModelConfig, maxTokens: number)
   };
 }
 
-/** Bytes of backward activations a token. */
-export function backwardBytes(c: ModelConfig, activation: 'f16' | 'f32'): number {
-  const narrow = 2 * c.hiddenSize + (2 * c.heads + 2 * c.kvHeads) * c.headDim + c.ffnSize;
-  return 4 * (c.layers + 1) * c.hiddenSize + (activation === 'f16' ? 2 : 4) * narrow;
+/** Every tensor of them, to be freed. */
+export const backwardTensors = ({ inputs, kept = [], H, ...rest }: BackwardActivations): Tensor[] => [
+  ...inputs,
+  ...kept.flatMap((k) => Object.values(k)),
+  ...H.values(),
+  ...Object.values(rest),
+];
+
+/** Bytes of backward activations a token, and what keeping all layers' own adds to them (without adapters' H). */
+export function backwardBytes(c: ModelConfig, activation: 'f16' | 'f32'): { perToken: number; kept: number } {
+  const bytes = activation === 'f16' ? 2 : 4;
+  const attention = (2 * c.heads + 2 * c.kvHeads) * c.headDim;
+  return {
+    perToken: 4 * (c.layers + 1) * c.hiddenSize + bytes * (2 * c.hiddenSize + attention + c.ffnSize),
+    kept: c.layers * (4 * c.hiddenSize + bytes * (attention + 2 * c.ffnSize)),
+  };
 }
 
 /** Keeps the input of every layer: the forward pass's probe. */
@@ -81,6 +109,7 @@ interface ProjectedBack {
   rows: Dim;
   scale?: number;
   dropout?: AdapterDropout;
+  H?: (site: number, rank: number) => Tensor | undefined;
 }
 
 /** dx = dy W for all parts and adapters of a projection; the gradients of those that are trained. */
@@ -98,45 +127,60 @@ function projectBackward(r: Recorder, p: Projection, gradients: Gradients, a: Pr
     if (!dA || !dB) throw new Error(`${lora.A.label}: an adapter that is not trained has no place in a training step`);
     const scaled = { ...lora, scale: lora.scale * scale };
     const dropout = a.dropout && { ...a.dropout, site };
-    loraBackward(r, { x, lora: scaled, dy, column, rows, dx, dA: { data: dA }, dB: { data: dB }, add: true, dropout });
+    const trained = { dA: { data: dA }, dB: { data: dB }, add: true };
+    loraBackward(r, { x, lora: scaled, dy, column, rows, dx, ...trained, dropout, H: a.H?.(site, lora.r) });
   }
 }
 
-/** One layer: from the gradient of its output in b.dh to that of its input, unless `last`, below which nothing is trained. */
+/** Linears of a layer: an adapter's site is its layer's times this and its place. */
+const LINEARS = 7;
+
+/** One layer: from the gradient of its output in b.dh to that of its input, unless it is the `last`, below which nothing is trained. */
 function layerBackward(
   r: Recorder,
-  c: ModelConfig,
-  w: LayerWeights,
-  s: Activations,
+  w: ModelWeights,
+  i: number,
+  shared: Activations,
   b: BackwardActivations,
   seqs: Sequences,
   gradients: Gradients,
-  input: Tensor,
-  last: boolean,
-  dropout?: AdapterDropout,
+  { last, dropout }: { last: boolean; dropout?: AdapterDropout },
 ): void {
+  const { config: c, layers } = w;
+  const [L, input, own] = [layers[i], b.inputs[i], b.kept?.[i]];
   const rows = seqs.tokens;
   const shape = { heads: c.heads, kvHeads: c.kvHeads, headDim: c.headDim };
   const down = DOWN_SCALE[r.gpu.activation];
+  const s = own ? { ...shared, ...own } : shared;
+  const mid = own ? own.mid : s.h;
   const normed = (weight: Tensor, x: Tensor) => {
     const data = gradients.get(weight);
     const dweight = data && { data, add: true };
     rmsNormBackward(r, { x, weight, dy: b.da, dx: b.dh, rows, eps: c.rmsEps, add: true, dweight });
   };
-  copy(r, { x: input, y: s.h, rows });
-  upToDown(r, c, w, s, seqs, dropout);
+  const scratchH = (site: number, rank: number) => r.scratch(`H ${site % LINEARS}`, 'f32', [s.h.shape[0], rank]);
+  const H = own ? (site: number) => b.H.get(site) : scratchH;
+  if (own) {
+    rmsNorm(r, { x: mid, weight: L.postNorm, y: s.a, rows, eps: c.rmsEps });
+    swiglu(r, { gateUp: s.gateUp, y: s.act, rows, scale: 1 / down });
+  } else {
+    copy(r, { x: input, y: s.h, rows });
+    upToDown(r, c, L, s, seqs, { dropout, H });
+  }
   copy(r, { x: b.dh, y: b.dy, rows });
-  projectBackward(r, w.down, gradients, { x: s.act, dy: b.dy, dx: b.dact, rows, scale: down, dropout });
+  // The down projection was not run again, so its adapter's H was not made.
+  const downH = own ? H : undefined;
+  projectBackward(r, L.down, gradients, { x: s.act, dy: b.dy, dx: b.dact, rows, scale: down, dropout, H: downH });
   swigluBackward(r, { gateUp: s.gateUp, dy: b.dact, rows, scale: 1 / down });
-  projectBackward(r, w.gateUp, gradients, { x: s.a, dy: s.gateUp, dx: b.da, rows, dropout });
-  normed(w.postNorm, s.h);
+  projectBackward(r, L.gateUp, gradients, { x: s.a, dy: s.gateUp, dx: b.da, rows, dropout, H });
+  normed(L.postNorm, mid);
   copy(r, { x: b.dh, y: b.dy, rows });
-  projectBackward(r, w.o, gradients, { x: s.mixed, dy: b.dy, dx: b.dmixed, rows, dropout });
+  projectBackward(r, L.o, gradients, { x: s.mixed, dy: b.dy, dx: b.dmixed, rows, dropout, H });
   attentionBackward(r, { qkv: s.qkv, y: s.mixed, dy: b.dmixed, dqkv: b.dqkv, sequences: seqs, ...shape });
   ropeBackward(r, { qkv: b.dqkv, positions: seqs.positions, table: s.ropeTable, rows, ...shape });
-  rmsNorm(r, { x: input, weight: w.inputNorm, y: s.a, rows, eps: c.rmsEps });
-  projectBackward(r, w.qkv, gradients, { x: s.a, dy: b.dqkv, dx: last ? undefined : b.da, rows, dropout });
-  if (!last) normed(w.inputNorm, input);
+  rmsNorm(r, { x: input, weight: L.inputNorm, y: s.a, rows, eps: c.rmsEps });
+  projectBackward(r, L.qkv, gradients, { x: s.a, dy: b.dqkv, dx: last ? undefined : b.da, rows, dropout, H });
+  if (!last) normed(L.inputNorm, input);
 }
 
 /**
@@ -154,8 +198,7 @@ export function backward(
 ): void {
   const below = w.layers.length > 0 && (gradients.has(w.layers[0].inputNorm) || tokens !== undefined);
   for (let i = w.layers.length - 1; i >= 0; i--) {
-    const last = i === 0 && !below;
-    layerBackward(r, w.config, w.layers[i], s, b, seqs, gradients, b.inputs[i], last, dropout);
+    layerBackward(r, w, i, s, b, seqs, gradients, { last: i === 0 && !below, dropout });
   }
   if (!tokens) return;
   const chunks = w.embed.chunks.map((chunk) => ({ ...chunk, data: gradients.get(chunk.data)! }));

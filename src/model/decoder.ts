@@ -4,6 +4,7 @@
  */
 import { attention } from '../../kernels/attention/attention.ts';
 import type { Sequences } from '../../kernels/attention/sequences.ts';
+import { copy } from '../../kernels/copy/copy.ts';
 import { embed } from '../../kernels/embed/embed.ts';
 import { linear } from '../../kernels/linear/linear.ts';
 import { lora } from '../../kernels/lora/lora.ts';
@@ -16,7 +17,7 @@ import type { Dim, Recorder } from '../gpu/recorder.ts';
 import type { Tensor } from '../gpu/tensor.ts';
 import type { LayerWeights, ModelWeights, Projection } from './weights.ts';
 
-/** Activations of one batch. Each is overwritten layer by layer. */
+/** Activations of one batch. Each is overwritten layer by layer, unless a layer has its own (KeptActivations). */
 export interface Activations {
   /** f32 [T, hidden]: the residual stream. */
   h: Tensor;
@@ -32,6 +33,21 @@ export interface Activations {
   act: Tensor;
   /** f32 [positions, headDim / 2, 2] */
   ropeTable: Tensor;
+}
+
+/** What a layer keeps for its backward pass, so that it need not be run again. */
+export interface KeptActivations extends Pick<Activations, 'qkv' | 'mixed' | 'gateUp'> {
+  /** f32 [T, hidden]: the residual stream in the middle of the layer. */
+  mid: Tensor;
+}
+
+/** What a training step asks of a forward pass. */
+export interface TrainingForward {
+  dropout?: AdapterDropout;
+  /** Where an adapter keeps d(x) Aᵀ, f32 [T, rank], by its site. */
+  H?: (site: number, rank: number) => Tensor | undefined;
+  /** One a layer, where layers are not run again. */
+  kept?: readonly KeptActivations[];
 }
 
 /** Widths of the activations that hold one row a token, as [name, columns, is f32]. */
@@ -73,13 +89,12 @@ export interface AdapterDropout {
   state: Dim;
 }
 
-export interface Projected {
+export interface Projected extends Pick<TrainingForward, 'dropout' | 'H'> {
   x: Tensor;
   y: Tensor;
   rows: Dim;
   add?: boolean;
   scale?: number;
-  dropout?: AdapterDropout;
 }
 
 /** y = x Wᵀ for every part of a projection, and its adapters on top. */
@@ -88,7 +103,7 @@ export function project(r: Recorder, p: Projection, a: Projected): void {
   for (const { column, weight, bias } of p.parts) linear(r, { x, weight, bias, y, rows, column, add, scale });
   for (const { column, lora: l, site } of p.loras) {
     const dropout = a.dropout && { ...a.dropout, site };
-    lora(r, { x, lora: { ...l, scale: l.scale * scale }, y, rows, column, dropout });
+    lora(r, { x, lora: { ...l, scale: l.scale * scale }, y, rows, column, dropout, H: a.H?.(site, l.r) });
   }
 }
 
@@ -97,12 +112,13 @@ export function layer(
   r: Recorder,
   c: ModelConfig,
   w: LayerWeights,
-  s: Activations,
+  s: Activations & { mid?: Tensor },
   seqs: Sequences,
-  dropout?: AdapterDropout,
+  t: TrainingForward = {},
 ): void {
-  upToDown(r, c, w, s, seqs, dropout);
-  project(r, w.down, { x: s.act, y: s.h, rows: seqs.tokens, add: true, scale: DOWN_SCALE[r.gpu.activation], dropout });
+  const rows = seqs.tokens;
+  upToDown(r, c, w, s, seqs, t);
+  project(r, w.down, { x: s.act, y: s.h, rows, add: true, scale: DOWN_SCALE[r.gpu.activation], ...t });
 }
 
 /** All of a layer but its last product: what the backward pass makes again. s.h ends in the middle of the layer. */
@@ -110,19 +126,20 @@ export function upToDown(
   r: Recorder,
   c: ModelConfig,
   w: LayerWeights,
-  s: Activations,
+  s: Activations & { mid?: Tensor },
   seqs: Sequences,
-  dropout?: AdapterDropout,
+  t: TrainingForward = {},
 ): void {
   const rows = seqs.tokens;
   const shape = { heads: c.heads, kvHeads: c.kvHeads, headDim: c.headDim };
   rmsNorm(r, { x: s.h, weight: w.inputNorm, y: s.a, rows, eps: c.rmsEps });
-  project(r, w.qkv, { x: s.a, y: s.qkv, rows, dropout });
+  project(r, w.qkv, { x: s.a, y: s.qkv, rows, ...t });
   rope(r, { qkv: s.qkv, positions: seqs.positions, table: s.ropeTable, rows, ...shape });
   attention(r, { qkv: s.qkv, y: s.mixed, sequences: seqs, ...shape });
-  project(r, w.o, { x: s.mixed, y: s.h, rows, add: true, dropout });
+  project(r, w.o, { x: s.mixed, y: s.h, rows, add: true, ...t });
+  if (s.mid) copy(r, { x: s.h, y: s.mid, rows });
   rmsNorm(r, { x: s.h, weight: w.postNorm, y: s.a, rows, eps: c.rmsEps });
-  project(r, w.gateUp, { x: s.a, y: s.gateUp, rows, dropout });
+  project(r, w.gateUp, { x: s.a, y: s.gateUp, rows, ...t });
   swiglu(r, { gateUp: s.gateUp, y: s.act, rows, scale: 1 / DOWN_SCALE[r.gpu.activation] });
 }
 
@@ -136,12 +153,12 @@ export function forward(
   s: Activations,
   seqs: Sequences,
   probe?: (r: Recorder, depth: number) => void,
-  dropout?: AdapterDropout,
+  t: TrainingForward = {},
 ): void {
   embed(r, { ids: seqs.ids, table: w.embed, h: s.h, rows: seqs.tokens });
   probe?.(r, 0);
   w.layers.forEach((l, i) => {
-    layer(r, w.config, l, s, seqs, dropout);
+    layer(r, w.config, l, t.kept ? { ...s, ...t.kept[i] } : s, seqs, t);
     probe?.(r, i + 1);
   });
 }

@@ -15,7 +15,7 @@ import type { Trainable } from './trainable.ts';
 const QUERIES = 3;
 const OPTIONS: StepOptions = {
   ...{ beta1: 0.9, beta2: 0.95, eps: 1e-8 },
-  ...{ queries: QUERIES, passages: 5, chunkTokens: 50, maxLength: 16 },
+  ...{ queries: QUERIES, passages: 5, chunkTokens: 50, maxLength: 16, keep: false },
   ...{ scale: 20, dropout: 0, seed: 1, clip: 0 },
 };
 
@@ -161,7 +161,8 @@ describeGpus('a training step', (gpu) => {
     const limit = f16 ? 1.5e-2 : 1e-4;
     const t = await open(g, name, what);
     const input = { ...inputOf(golden), lossScale: f16 ? 1024 : 1 };
-    const step = await createStep(g, t, OPTIONS);
+    // Half of the models with layers run again, half with all kept: both are right for all, as the next test shows.
+    const step = await createStep(g, t, { ...OPTIONS, keep: name.startsWith('g') });
     const losses: number[] = [];
     for (let i = 0; i < 10; i++) {
       const outcome = await step.run({ ...input, updates: i, step: i });
@@ -186,15 +187,19 @@ describeGpus('a training step', (gpu) => {
     expect(g.allocated).toBe(before);
   });
 
-  test('in chunks the gradient is that of one piece', async () => {
+  test('in chunks, or with all activations kept, the gradient is that of one piece', async () => {
     const g = gpu();
     for (const what of ['r4', 'all']) {
       const golden = await readGolden('qwen2-f32', `grads_${what}.safetensors`);
       const input = inputOf(golden);
       const made: Map<string, Float64Array>[] = [];
-      for (const chunkTokens of [50, 17, 11]) {
+      for (const [chunkTokens, keep] of [
+        [50, false],
+        [17, false],
+        [11, true],
+      ] as const) {
         const t = await open(g, 'qwen2-f32', what);
-        await train(g, t, input, 1, { ...OPTIONS, chunkTokens });
+        await train(g, t, input, 1, { ...OPTIONS, chunkTokens, keep });
         made.push(await gradients(g, t, 1));
         t.free();
       }
@@ -204,12 +209,12 @@ describeGpus('a training step', (gpu) => {
     }
   });
 
-  test('the same seed gives the same bits, with dropout; another seed others', async () => {
+  test('the same seed gives the same bits, with dropout, layers run again or not; another seed others', async () => {
     const g = gpu();
     const golden = await readGolden('llama-f32', 'grads_r4.safetensors');
-    const run = async (seed: number) => {
+    const run = async (seed: number, keep = false) => {
       const t = await open(g, 'llama-f32', 'new');
-      await train(g, t, inputOf(golden), 3, { ...OPTIONS, seed, dropout: 0.2, chunkTokens: 30 });
+      await train(g, t, inputOf(golden), 3, { ...OPTIONS, seed, dropout: 0.2, chunkTokens: 30, keep });
       const result = await bits(g, t);
       t.free();
       return result;
@@ -217,6 +222,7 @@ describeGpus('a training step', (gpu) => {
     const first = await run(1);
     expect(await run(1)).toEqual(first);
     expect(await run(2)).not.toEqual(first);
+    expect(await run(1, true)).toEqual(first);
   });
 
   test('an overflow skips the update and leaves the weights as they were', async () => {

@@ -13,7 +13,7 @@ import { setGradNorm } from '../../kernels/grad_norm/grad_norm.ts';
 import type { Gpu } from '../gpu/gpu.ts';
 import { Recorder, type Recording } from '../gpu/recorder.ts';
 import type { Tensor } from '../gpu/tensor.ts';
-import { backward, backwardActivations, keepInputs } from '../model/backward.ts';
+import { backward, backwardActivations, backwardTensors, keepInputs } from '../model/backward.ts';
 import { activations, forward } from '../model/decoder.ts';
 import { embedding, embeddingActivations, embeddingBackward } from '../model/embedding.ts';
 import { type Chunk, chunksOf } from './chunks.ts';
@@ -24,6 +24,8 @@ export interface StepOptions extends AdamwOptions {
   queries: number;
   passages: number;
   chunkTokens: number;
+  /** Keep what every layer's products make, instead of running layers again: faster, and more memory. */
+  keep: boolean;
   /** The most tokens of one text. */
   maxLength: number;
   /** What cosines are multiplied by. */
@@ -87,7 +89,7 @@ export async function createStep(
   const most = Math.min(o.chunkTokens, o.queries + o.passages);
   const seqs = new Sequences(gpu, o.chunkTokens, most, attentionPlan(gpu.caps, config).rows);
   const s = activations(gpu, config, o.chunkTokens, o.maxLength);
-  const b = backwardActivations(gpu, config, o.chunkTokens);
+  const b = backwardActivations(gpu, model, o.chunkTokens, o.keep);
   const e = embeddingActivations(gpu, seqs, C);
   const tokens = trainable.embedding ? new TokenRows(gpu, o.chunkTokens) : undefined;
 
@@ -120,7 +122,8 @@ export async function createStep(
   };
   const recorders = [
     record((r) => {
-      forward(r, model, s, seqs, keepInputs(s, b, seqs.tokens), dropout);
+      const H = b.kept && ((site: number) => b.H.get(site));
+      forward(r, model, s, seqs, keepInputs(s, b, seqs.tokens), { dropout, H, kept: b.kept });
       embedding(r, model, s.h, e, seqs);
       for (const rows of moves.out) copy(r, { x: e.out, y: vectors, rows });
     }),
@@ -204,8 +207,7 @@ export async function createStep(
     for (const recording of compiled) recording.free();
     seqs.free();
     tokens?.free();
-    const { inputs, ...rest } = b;
-    gpu.free(...Object.values(s), ...inputs, ...Object.values(rest), ...Object.values(e));
+    gpu.free(...Object.values(s), ...backwardTensors(b), ...Object.values(e));
     gpu.free(vectors, dvectors, dout, targets, outcome);
   }
 

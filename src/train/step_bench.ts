@@ -13,17 +13,22 @@ export interface StepCase {
   queries: readonly [number, number];
   passages: readonly [number, number];
   chunkTokens: number;
+  /** Keep all activations instead of running layers again. */
+  keep: boolean;
 }
 
 const BATCH = { queries: [16, 144], passages: [112, 32] } as const;
 
 /** In pieces where layer inputs of the whole batch would take more memory than the weights leave of 24 GB. */
 export const STEP_CASES: readonly StepCase[] = [
-  { model: 'SmolLM2-135M', ...BATCH, chunkTokens: 5888 },
-  { model: 'Qwen2.5-0.5B', ...BATCH, chunkTokens: 5888 },
-  { model: 'Qwen2.5-1.5B', ...BATCH, chunkTokens: 5888 },
-  { model: 'Qwen2.5-7B', ...BATCH, chunkTokens: 5888 },
-  { model: 'Qwen2.5-32B', ...BATCH, chunkTokens: 736 },
+  { model: 'SmolLM2-135M', ...BATCH, chunkTokens: 5888, keep: true },
+  { model: 'Qwen2.5-0.5B', ...BATCH, chunkTokens: 5888, keep: false },
+  { model: 'Qwen2.5-0.5B', ...BATCH, chunkTokens: 5888, keep: true },
+  { model: 'Qwen2.5-1.5B', ...BATCH, chunkTokens: 5888, keep: false },
+  { model: 'Qwen2.5-1.5B', ...BATCH, chunkTokens: 5888, keep: true },
+  { model: 'Qwen2.5-7B', ...BATCH, chunkTokens: 5888, keep: false },
+  { model: 'Qwen2.5-7B', ...BATCH, chunkTokens: 5888, keep: true },
+  { model: 'Qwen2.5-32B', ...BATCH, chunkTokens: 736, keep: false },
 ];
 
 /** A case that a software driver ends in a minute. */
@@ -32,12 +37,14 @@ export const SOFTWARE_CASE: StepCase = {
   queries: [1, 24],
   passages: [2, 8],
   chunkTokens: 40,
+  keep: true,
 };
 
 export interface StepTiming {
   model: string;
   tokens: number;
   chunkTokens: number;
+  keep: boolean;
   /** Median over the steps timed, wall clock, the host's work and the readback of the loss included. */
   ms: number;
   tokensPerSecond: number;
@@ -58,7 +65,7 @@ export async function timeStep(gpu: Gpu, c: StepCase, { warm = 3, steps = 10 } =
   const trainable = await newLora(gpu, model, lora);
   const options: StepOptions = {
     ...{ beta1: 0.9, beta2: 0.95, eps: 1e-8, clip: 0, scale: 20, seed: 1, dropout: lora.dropout },
-    ...{ queries: c.queries[0], passages: c.passages[0], chunkTokens: c.chunkTokens },
+    ...{ queries: c.queries[0], passages: c.passages[0], chunkTokens: c.chunkTokens, keep: c.keep },
     maxLength: Math.max(c.queries[1], c.passages[1]),
   };
   const step = await createStep(gpu, trainable, options);
@@ -80,7 +87,7 @@ export async function timeStep(gpu: Gpu, c: StepCase, { warm = 3, steps = 10 } =
   const ms = times.sort((a, b) => a - b)[times.length >> 1];
   const tokens = c.queries[0] * c.queries[1] + c.passages[0] * c.passages[1];
   const timing = {
-    ...{ model: c.model, tokens, chunkTokens: c.chunkTokens, ms, tokensPerSecond: (1000 * tokens) / ms },
+    ...{ model: c.model, tokens, chunkTokens: c.chunkTokens, keep: c.keep, ms, tokensPerSecond: (1000 * tokens) / ms },
     ...{ gpuBytes: gpu.peak, dispatches: step.length },
   };
   step.free();
@@ -96,7 +103,7 @@ export async function stepBench(gpu: Gpu, print: (line: string) => void): Promis
     const t = await timeStep(gpu, c, software ? { warm: 0, steps: 1 } : {});
     timings.push(t);
     print(
-      `${t.model.padEnd(14)} int4, LoRA r 32, ${t.tokens} tokens in chunks of ${t.chunkTokens}: ${t.ms.toFixed(1)} ms a step, ${Math.round(t.tokensPerSecond)} tokens/s, ${(t.gpuBytes / 1e9).toFixed(2)} GB, ${t.dispatches} dispatches`,
+      `${t.model.padEnd(14)} int4, LoRA r 32, ${t.tokens} tokens in chunks of ${t.chunkTokens}, layers ${t.keep ? 'kept' : 'run again'}: ${t.ms.toFixed(1)} ms a step, ${Math.round(t.tokensPerSecond)} tokens/s, ${(t.gpuBytes / 1e9).toFixed(2)} GB, ${t.dispatches} dispatches`,
     );
   }
   return timings;

@@ -2,6 +2,7 @@
 import { UserError } from '../errors.ts';
 import type { ModelConfig } from '../formats/config.ts';
 import type { Gpu } from '../gpu/gpu.ts';
+import { backwardBytes } from '../model/backward.ts';
 import { activationBytes } from '../model/decoder.ts';
 import type { Tokenizer } from '../model/tokenizer.ts';
 import { Batches } from './batches.ts';
@@ -16,6 +17,8 @@ import type { Trainable } from './trainable.ts';
 export interface TrainerOptions {
   /** Tokens on the way at a time; by default what the batch and the GPU ask for. */
   chunkTokens?: number;
+  /** Bytes that layers may keep for the backward pass beside their inputs; where it is not enough they are run again. */
+  keepBytes?: number;
   /** Counts pipelines. */
   onCompile?: (done: number, total: number) => void;
   onEmbed?: OnEmbed;
@@ -23,6 +26,9 @@ export interface TrainerOptions {
 
 /** Tokens a chunk that keep a GPU busy; a software driver gains nothing from more. */
 const PREFERRED_CHUNK = { gpu: 16384, software: 2048 };
+
+/** A quarter of what a laptop's GPU has. */
+export const DEFAULT_KEEP_BYTES = 2 * 2 ** 30;
 
 /** The most tokens that a batch of this data can have. */
 export function mostBatchTokens(data: TrainingData, batch: number, passages: number): number {
@@ -110,7 +116,9 @@ export class Trainer {
       batch: mostBatchTokens(data, settings.batch, batches.maxPassages),
       asked: options.chunkTokens,
     });
-    const shape = { queries: settings.batch, passages: batches.maxPassages, chunkTokens, maxLength: longest };
+    const { kept } = backwardBytes(trainable.model.config, gpu.activation);
+    const keep = kept * chunkTokens <= (options.keepBytes ?? DEFAULT_KEEP_BYTES);
+    const shape = { queries: settings.batch, passages: batches.maxPassages, chunkTokens, maxLength: longest, keep };
     const step = await createStep(gpu, trainable, { ...settings, ...shape }, options.onCompile);
     const { model } = trainable;
     const rankWith = { gpu, model, tokenizer, batchTokens: chunkTokens, onEmbed: options.onEmbed };
