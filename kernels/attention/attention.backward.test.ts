@@ -1,11 +1,12 @@
 import { expect, test } from 'vitest';
-import { PORTABLE_CAPS } from '../../src/gpu/adapter.ts';
 import type { Gpu } from '../../src/gpu/gpu.ts';
 import { Recorder } from '../../src/gpu/recorder.ts';
 import { fromHalf, toHalf } from '../../src/half.ts';
 import { describeGpus } from '../../test/gpus.ts';
+import { compileAll, describeMatrixGpu, H200 } from '../../test/matrix_gpus.ts';
 import { EPS, expectClose, fromGpu, normal, poisoned, toGpu } from '../../test/numeric.ts';
-import { attentionBackward, planBackward } from './attention.backward.ts';
+import { backwardMatrixCode } from './attention.backward.matrix.ts';
+import { attentionBackward, plainBackward, planBackward } from './attention.backward.ts';
 import { attentionBackwardRef, attentionRef } from './attention.ref.ts';
 import type { AttentionShape } from './attention.ts';
 import { Sequences } from './sequences.ts';
@@ -21,7 +22,8 @@ const startsOf = (lengths: number[]) => {
  * `yShare` of itself. With u = 2^-24: a score is off by (D + 3) u sum |q k| / sqrt(D), and p by that share of itself,
  * once for its own score and once for the sum it is divided by, along with WGSL's exp2, (6 + 5 |z|) u each, and n
  * roundoffs of that sum; dp and D are off by D + 3 roundoffs of their terms; then ds = p (dp - D) takes both over, and
- * the sums over keys, or over queries of all heads, add as many roundoffs as they have terms.
+ * the sums over keys, or over queries of all heads, add as many roundoffs as they have terms. On subgroup matrices u is
+ * 2^-22, and p and ds are rounded to f16, whose smallest number is 2^-24.
  */
 function bound(
   qkv: Float64Array,
@@ -30,8 +32,10 @@ function bound(
   starts: number[],
   s: AttentionShape,
   yShare: number,
+  matrix: boolean,
 ) {
-  const u = 2 ** -24;
+  const u = matrix ? 2 ** -22 : 2 ** -24;
+  const [weight, floor] = matrix ? [EPS.f16, 2 ** -25] : [0, 0];
   const { heads: H, kvHeads: KV, headDim: D } = s;
   const width = (H + 2 * KV) * D;
   const off = new Float64Array(qkv.length);
@@ -67,10 +71,10 @@ function bound(
           const dsOff =
             share * ds + p * (1 + share) * ((D + 3) * u * dpSize + alongOff + 2 * u * (Math.abs(dp) + Math.abs(along)));
           for (let d = 0; d < D; d++) {
-            const perQ = (dsOff + terms * u * ds) / Math.sqrt(D);
+            const perQ = (dsOff + (terms * u + weight) * ds + floor) / Math.sqrt(D);
             off[q + d] += perQ * Math.abs(qkv[k(j) + d]);
             off[k(j) + d] += perQ * Math.abs(qkv[q + d]);
-            off[v(j) + d] += (share + terms * u) * p * Math.abs(dy[out + d]);
+            off[v(j) + d] += ((share + terms * u + weight) * p + floor) * Math.abs(dy[out + d]);
           }
         });
       }
@@ -89,7 +93,10 @@ async function check(g: Gpu, shape: AttentionShape, tileRows: number, lengths: n
   const dqkv = poisoned(g, 'dqkv', g.activation, [T, width]);
   const r = new Recorder(g);
   attentionBackward(r, { qkv, y, dy, dqkv, sequences, ...shape });
-  expect(r.dispatches.map((d) => d.label)).toEqual(['attention backward queries', 'attention backward keys']);
+  const matrix = planBackward(g.caps, shape, g.activation).form === 'matrix';
+  expect(matrix).toBe(g.caps.matrix && headDim % 32 === 0 && headDim <= 128);
+  const labels = ['attention backward queries', 'attention backward keys'];
+  expect(r.dispatches.map((d) => d.label)).toEqual(labels.map((l) => (matrix ? `${l} matrix` : l)));
   const recording = await r.finish();
   for (let b = 0; b < lengths.length; b++) {
     const starts = startsOf(lengths[b]);
@@ -114,7 +121,7 @@ async function check(g: Gpu, shape: AttentionShape, tileRows: number, lengths: n
     sequences.set(lengths[b].map((l) => new Uint32Array(l)));
     recording.replay();
     const got = await fromGpu(g, dqkv);
-    const atol = bound(values, exact, gradient, starts, shape, EPS[g.activation]).map(
+    const atol = bound(values, exact, gradient, starts, shape, EPS[g.activation], matrix).map(
       (v) => v + (g.caps.f16 ? 2 ** -25 : 0),
     );
     const expected = attentionBackwardRef(values, gradient, starts, shape);
@@ -144,9 +151,44 @@ describeGpus('attention backward', (gpu) => {
   });
 });
 
+// Every width that registers allow 64 rows and one that they do not; tile ends; groups; one query; smaller tiles too.
+describeMatrixGpu('attention backward', (gpu, emulated) => {
+  const cases: [number, number, number, number, number[]][] = [
+    [3, 1, 64, 64, [33, 2, 70]],
+    [2, 2, 96, 32, [35, 1]],
+    [2, 1, 32, 64, [1, 64, 65]],
+    [2, 1, 128, 64, [70, 3]],
+  ];
+  // A software driver takes seconds for each: two of them there.
+  for (const [heads, kvHeads, headDim, tileRows, lengths] of cases)
+    test.skipIf(emulated && headDim !== 64 && headDim !== 96)(
+      `${heads} heads, ${kvHeads} kv, D ${headDim}, tiles of ${tileRows}, lengths ${lengths}`,
+      async () => check(gpu(), { heads, kvHeads, headDim }, tileRows, [lengths]),
+    );
+
+  test('one recording, batch after batch, with scores of dozens', async () => {
+    await check(gpu(), { heads: 3, kvHeads: 1, headDim: 64 }, 64, [[5, 40], [97], [1, 1, 1]], 3);
+  });
+});
+
+test('the tier matrix takes subgroup matrices where the heads are whole pairs of them', () => {
+  const forms = [32, 64, 80, 96, 128, 160].map((headDim) => planBackward(H200, { heads: 4, kvHeads: 2, headDim }));
+  expect(forms.map((p) => p.form)).toEqual(['matrix', 'matrix', 'plain', 'matrix', 'matrix', 'plain']);
+  expect(forms.map((p) => p.rows)).toEqual([64, 64, 32, 32, 32, 32]);
+  expect(planBackward(H200, { heads: 4, kvHeads: 2, headDim: 64 }, 'f32').form).toBe('plain');
+});
+
+test.skipIf('Deno' in globalThis)('every width compiles on subgroup matrices, written out and not', async () => {
+  const shapes = [32, 64, 96, 128].map((headDim) => ({ heads: 14, kvHeads: 2, headDim }));
+  const both = (loops: boolean) =>
+    shapes.flatMap((s) => [backwardMatrixCode('queries', s, loops), backwardMatrixCode('keys', s, loops)]);
+  // Two workgroups a processor on an H200.
+  await compileAll([...both(true), ...both(false)], { ...H200, maxWorkgroupStorage: 23 * 1024 });
+});
+
 test('the plan stays within the portable limits and splits heads evenly', () => {
   for (let headDim = 8; headDim <= 256; headDim += 8) {
-    const p = planBackward(PORTABLE_CAPS, { headDim });
+    const p = plainBackward(headDim);
     expect(8 * p.keys * (headDim + p.parts * p.rows) + 16 * (p.rows + p.keys)).toBeLessThanOrEqual(16384);
     expect(headDim % (4 * p.parts)).toBe(0);
     expect(p.rows * p.parts).toBeLessThanOrEqual(256);

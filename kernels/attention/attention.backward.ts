@@ -1,13 +1,15 @@
 /**
  * The gradient of attention, recomputing its weights: one kernel for queries, one for keys and values. Formulas,
- * layouts and the reason for the tiles: attention.backward.wgsl.
+ * layouts and the reason for the tiles: attention.backward.wgsl, and backward.matrix.wgsl for subgroup matrices.
  */
 import { type Caps, PORTABLE_CAPS } from '../../src/gpu/adapter.ts';
 import type { Recorder } from '../../src/gpu/recorder.ts';
 import type { Tensor } from '../../src/gpu/tensor.ts';
 import { float, specialise } from '../../src/gpu/wgsl.ts';
+import { backwardMatrixCode, backwardMatrixRows } from './attention.backward.matrix.ts';
 import shared from './attention.backward.wgsl' with { type: 'text' };
 import keysSource from './attention.keys.wgsl' with { type: 'text' };
+import { matrixFits } from './attention.matrix.ts';
 import queriesSource from './attention.queries.wgsl' with { type: 'text' };
 import type { AttentionShape } from './attention.ts';
 import type { Sequences } from './sequences.ts';
@@ -25,7 +27,10 @@ export interface AttentionBackward extends AttentionShape {
   sequences: Sequences;
 }
 
-export interface AttentionBackwardPlan {
+export type AttentionBackwardPlan = BackwardTile | { form: 'matrix'; rows: number };
+
+export interface BackwardTile {
+  form: 'plain';
   /** Queries, or keys, that a workgroup owns. */
   rows: number;
   /** Threads that share one. */
@@ -34,13 +39,19 @@ export interface AttentionBackwardPlan {
   keys: number;
 }
 
+/** Subgroup matrices where they serve the shape (f16, heads of 32, 64, 96 or 128 channels), else plain threads. Pure. */
+export function planBackward(caps: Caps, shape: AttentionShape, dtype: 'f16' | 'f32' = 'f16'): AttentionBackwardPlan {
+  if (dtype === 'f16' && matrixFits(caps, shape)) return { form: 'matrix', rows: backwardMatrixRows(shape.headDim) };
+  return plainBackward(shape.headDim);
+}
+
 /** Threads by the registers that a row's four vectors take, keys by what the portable tier's workgroup memory holds. */
-export function planBackward(_caps: Caps, { headDim }: { headDim: number }): AttentionBackwardPlan {
+export function plainBackward(headDim: number): BackwardTile {
   const rows = 32;
   const parts = headDim % 32 === 0 && headDim > 128 ? 8 : headDim % 16 === 0 ? 4 : 2;
   const bytes = (keys: number) => 8 * keys * (headDim + parts * rows) + 16 * (rows + keys);
   const fits = (keys: number) => bytes(keys) <= PORTABLE_CAPS.maxWorkgroupStorage;
-  return { rows, parts, keys: [16, 12, 8, 6, 4, 3, 2].find(fits) as number };
+  return { form: 'plain', rows, parts, keys: [16, 12, 8, 6, 4, 3, 2].find(fits) as number };
 }
 
 /** Records dqkv. Sums are f32 in a fixed order. Throws an Error where the shape is none that the kernels compute. */
@@ -50,29 +61,36 @@ export function attentionBackward(r: Recorder, a: AttentionBackward): void {
     throw new Error(
       `attention backward: ${H} heads on ${KV}, each ${headDim} wide: the width must be a multiple of 8 up to 256, and the heads one of ${KV}`,
     );
-  const { rows, parts, keys } = planBackward(r.gpu.caps, a);
-  const specialised = {
-    enable: qkv.dtype === 'f16' ? ['f16'] : [],
-    alias: { Vec: `vec4<${qkv.dtype}>` },
-    constants: {
-      ...{ H, KV, D4: headDim / 4, ROWS: rows, PARTS: parts, KEYS: keys, ROLLED: r.gpu.description.software },
-      ...{ SCALE: float(Math.LOG2E / Math.sqrt(headDim)), INVERSE_ROOT: float(1 / Math.sqrt(headDim)) },
-    },
-    include: [shared],
-  };
+  const p = planBackward(r.gpu.caps, a, qkv.dtype as 'f16');
   const stats = r.scratch('attention stats', 'f32', [qkv.shape[0], H, 4]);
   const common = [qkv, dy, dqkv, stats, sequences.tiles, sequences.tileCount];
-  const slices = Math.ceil(sequences.tileRows / rows);
+  const slices = Math.ceil(sequences.tileRows / p.rows);
+  const matrix = p.form === 'matrix' ? ' matrix' : '';
+  const code = (of: 'queries' | 'keys') =>
+    p.form === 'matrix' ? backwardMatrixCode(of, a, r.gpu.description.software) : plainCode(of, a, p, r);
   r.dispatch({
-    label: 'attention backward queries',
-    code: specialise(queriesSource, specialised),
+    label: `attention backward queries${matrix}`,
+    code: code('queries'),
     bindings: [...common, y],
     grid: () => [H, sequences.tileCount.count, slices],
   });
   r.dispatch({
-    label: 'attention backward keys',
-    code: specialise(keysSource, specialised),
+    label: `attention backward keys${matrix}`,
+    code: code('keys'),
     bindings: [...common, sequences.starts],
     grid: () => [KV, sequences.tileCount.count, slices],
+  });
+}
+
+function plainCode(of: 'queries' | 'keys', a: AttentionBackward, p: BackwardTile, r: Recorder): string {
+  const { heads: H, kvHeads: KV, headDim, qkv } = a;
+  return specialise(of === 'queries' ? queriesSource : keysSource, {
+    enable: qkv.dtype === 'f16' ? ['f16'] : [],
+    alias: { Vec: `vec4<${qkv.dtype}>` },
+    constants: {
+      ...{ H, KV, D4: headDim / 4, ROWS: p.rows, PARTS: p.parts, KEYS: p.keys, ROLLED: r.gpu.description.software },
+      ...{ SCALE: float(Math.LOG2E / Math.sqrt(headDim)), INVERSE_ROOT: float(1 / Math.sqrt(headDim)) },
+    },
+    include: [shared],
   });
 }
