@@ -114,7 +114,7 @@ export const operations: Item[] = [
             `A ticket costs ${m(`£${b}`)} and a programme ${minus ? 'is free with a voucher of' : 'costs'} ${m(`£${c}`)}. The cost in pounds for ${n(a)} people is ${m(`${a} \\times (${inner})`)}. How much is that?`,
             `Evaluate ${m(`${a}(${inner})`)}.`,
             `${r.name} needs ${m(`${a} \\times (${inner})`)}. What is it?`,
-            `What is ${m(`${a}(${inner})`)}?`,
+            `Do the bracket first: how much is ${m(`${a}(${inner})`)}?`,
           ),
         ],
         correct: n(a * (b + s * c)),
