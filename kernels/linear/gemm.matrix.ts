@@ -136,7 +136,7 @@ export function gemmCode(a: Gemm, p: GemmPlan, out: 'f16' | 'f32', loops = false
   const { add, outColumn = 0, offset = 0, dropout } = a;
   const scatter = q4?.perm !== undefined;
   const four = !scatter && a.outLd % 4 === 0 && outColumn % 4 === 0 && offset % 4 === 0;
-  const direct = four && out === 'f32' && !add && (a.scale ?? 1) === 1 && dropout?.on !== 'out';
+  const direct = four && a.n >= p.BN && out === 'f32' && !add && (a.scale ?? 1) === 1 && dropout?.on !== 'out';
   // int4: as many words a read as leave no thread idle.
   let W_VECTORS = q4 ? 4 : 1;
   while (W_VECTORS > 1 && ((p.BN * p.BK) / 8 / W_VECTORS) % T) W_VECTORS /= 2;
