@@ -8,6 +8,7 @@ out=.device/base
 mkdir -p "$out"
 npx vite build --config scripts/device/vite.config.ts --logLevel warn
 tar -C "$out" -cJf "$out/bundle.tar.xz" bundle
+echo "$(git rev-parse --short HEAD)$(git diff --quiet HEAD -- src kernels || echo ' with changes')" > "$out/commit"
 [ -f "$out/node.xz" ] || xz -T0 -6 -c "$(readlink -f "$(command -v node)")" > "$out/node.xz"
 [ -f "$out/webgpu.tar.xz" ] || tar -C node_modules -cJf "$out/webgpu.tar.xz" webgpu/package.json webgpu/index.js webgpu/dist/linux-x64
 # The Vulkan loader, and what NVIDIA's driver loads beside it: without any one of these it reports no driver at all.
@@ -40,6 +41,8 @@ if [ -f $here/model.count ] && [ "$(ls $here/model.part* 2>/dev/null | wc -l)" =
   cat $here/model.part* > $here/model.gguf
 fi
 export PATH=$here:$PATH
+# What `lacuna bench` says it ran: there is no repository there.
+export LACUNA_COMMIT=$(cat .device/base/commit 2>/dev/null)
 # Which of the driver's entries answers differs between machines: the first that does is kept.
 libs=$here/lib/usr/lib/x86_64-linux-gnu
 nvidia=/usr/local/nvidia/share/vulkan/icd.d/nvidia_icd.json

@@ -14,6 +14,7 @@ interface Options {
   shape?: string;
   tier?: Tier;
   compare?: string;
+  show?: string;
   plot?: string;
   forward?: boolean;
   list?: boolean;
@@ -31,6 +32,7 @@ export function benchCommand(program: Command): void {
       return text as Tier;
     })
     .option('--compare <run.json>', 'an earlier run, as --json wrote it: print how many times faster each case is now')
+    .option('--show <run.json>', 'print an earlier run instead of measuring one')
     .option('--plot <file.svg>', 'draw a roofline there, and each case’s share of the ceiling in FILE-shares.svg')
     .option('--forward', 'then whole forward passes of published model shapes')
     .option('--list', 'name the cases, and stop')
@@ -45,74 +47,113 @@ operands that stay in a cache can take it above 100 %.
 Software drivers (lavapipe, SwiftShader) get small shapes.
 --compare calls a case faster or slower where the times differ by 2 % and by three times both spreads.
 
+Ctrl-C ends the run after the case it is at and reports what was measured.
+
 Exit code 0 where all checks pass, 1 where one fails, 2 where nothing could run.
 VK_DRIVER_FILES picks a Vulkan driver.
 
 Examples:
   lacuna bench
   lacuna bench --kernel attention "linear q4" --shape M=1
-  lacuna bench --json > before.json; lacuna bench --compare before.json --plot bench.svg`,
+  lacuna bench --json > before.json; lacuna bench --compare before.json --plot bench.svg
+  lacuna bench --show before.json --plot before.svg`,
     )
     .action(bench);
 }
 
 async function bench(o: Options): Promise<void> {
   // Read first: a mistyped name should not cost a run.
-  const before = o.compare === undefined ? undefined : readRun(o.compare);
+  const before = o.compare === undefined ? undefined : readRun('--compare', o.compare);
   if (o.plot !== undefined && !o.plot.endsWith('.svg')) throw new UserError(`--plot ${o.plot}: must end in .svg`);
-  const { BENCHES } = await import('./bench_cases.ts');
-  const { measureCeilings } = await import('../bench_ceilings.ts');
-  const report = await import('./bench_report.ts');
-  const gpu = await Gpu.open({ tier: o.tier });
-  const cases = wanted(
-    BENCHES.flatMap((make) => make(gpu)),
-    o,
-  );
-  if (o.list) {
-    for (const c of cases) process.stdout.write(`${c.kernel}  ${c.shape}\n`);
+  if (o.show !== undefined) {
+    await print(readRun('--show', o.show), before, o);
     return;
   }
+  const gpu = await Gpu.open({ tier: o.tier });
+  if (o.list) {
+    for (const c of await casesOn(gpu, o)) process.stdout.write(`${c.kernel}  ${c.shape}\n`);
+    return;
+  }
+  const { run, defects } = await measureAll(gpu, o);
+  await print(run, before, o);
+  if (o.forward) {
+    const { forwardBench } = await import('../infer/forward_bench.ts');
+    const fresh = await Gpu.open({ tier: o.tier });
+    await forwardBench(fresh, (line) => (o.json ? process.stderr : process.stdout).write(`${line}\n`));
+  }
+  const wrong = [...run.cases.filter((c) => !passed(c)), ...defects];
+  if (!wrong.length) return;
+  process.stderr.write(`lacuna: wrong: ${wrong.map((c) => `${c.kernel} ${c.shape}`).join('; ')}\n`);
+  process.exitCode = 1;
+}
+
+/** Every wanted case, one after the other; `defects` are those that could not run for another reason than this GPU. */
+async function measureAll(first: Gpu, o: Options): Promise<{ run: Run; defects: Run['skipped'] }> {
+  const { EFFORT, measure } = await import('../bench.ts');
+  const { measureCeilings } = await import('../bench_ceilings.ts');
+  const report = await import('./bench_report.ts');
+  let gpu = first;
+  let cases = await casesOn(gpu, o);
   const run: Run = { ...surroundings(gpu), ceilings: await measureCeilings(gpu), cases: [], skipped: [] };
   (o.json ? process.stderr : process.stdout).write(report.heading(run));
-  const { EFFORT, measure } = await import('../bench.ts');
-  for (const [i, c] of cases.entries()) {
-    const place = `[${i + 1}/${cases.length}] ${c.kernel} ${c.shape}: `;
+  const defects: Run['skipped'] = [];
+  const stop = stopSignal();
+  for (let i = 0; i < cases.length && !stop.asked; i++) {
+    const { kernel, shape } = cases[i];
+    const place = `[${i + 1}/${cases.length}] ${kernel} ${shape}: `;
     try {
-      const m = record(await measure(gpu, c, EFFORT[gpu.description.software ? 'software' : 'gpu']));
+      const m = record(await measure(gpu, cases[i], EFFORT[gpu.description.software ? 'software' : 'gpu']));
       run.cases.push(m);
       process.stderr.write(`${place}${(m.ns / 1e3).toFixed(1)} µs${passed(m) ? '' : ', CHECK FAILED'}\n`);
     } catch (error) {
-      // What does not fit this GPU is said and left out; anything else is a defect.
-      if (!(error instanceof UserError)) throw error;
-      run.skipped.push({ kernel: c.kernel, shape: c.shape, reason: error.message });
-      process.stderr.write(`${place}${error.message}\n`);
+      const skipped = { kernel, shape, reason: (error as Error).message.split('\n')[0] };
+      run.skipped.push(skipped);
+      if (!(error instanceof UserError)) defects.push(skipped);
+      process.stderr.write(`${place}${skipped.reason}\n`);
+      // A device that failed once says so of all that follows: the others run on a fresh one.
+      gpu.close();
+      gpu = await Gpu.open({ tier: o.tier });
+      cases = await casesOn(gpu, o);
     }
   }
+  if (stop.asked) process.stderr.write(`stopped: ${run.cases.length} of ${cases.length} cases are reported\n`);
+  gpu.close();
+  return { run, defects };
+}
 
+/** The table, or JSON, the comparison and the plots. */
+async function print(run: Run, before: Run | undefined, o: Options): Promise<void> {
+  const report = await import('./bench_report.ts');
   if (o.json) process.stdout.write(`${JSON.stringify(run, null, 1)}\n`);
-  else process.stdout.write(report.formatRun(run));
+  else process.stdout.write(`${o.show ? report.heading(run) : ''}${report.formatRun(run)}`);
   if (before) {
-    const text = before.cases.length ? report.formatComparison(compare(run, before)) : '';
-    const other =
-      before.gpu === run.gpu && before.tier === run.tier
-        ? ''
-        : `the other run was on ${before.gpu}, tier ${before.tier}\n`;
+    const found = compare(run, before);
+    const text = found.length ? report.formatComparison(found) : 'no case is in both runs\n';
+    const same = before.gpu === run.gpu && before.tier === run.tier;
+    const other = same ? '' : `the other run was on ${before.gpu}, tier ${before.tier}\n`;
     (o.json ? process.stderr : process.stdout).write(`\n${other}${text}`);
   }
-  if (o.plot) {
-    writeFileSync(o.plot, report.roofline(run));
-    writeFileSync(o.plot.replace(/\.svg$/, '-shares.svg'), report.shares(run, before));
-  }
-  if (o.forward) {
-    const { forwardBench } = await import('../infer/forward_bench.ts');
-    await forwardBench(gpu, (line) => (o.json ? process.stderr : process.stdout).write(`${line}\n`));
-  }
-  gpu.close();
-  const failed = run.cases.filter((c) => !passed(c));
-  if (failed.length) {
-    process.stderr.write(`lacuna: wrong results: ${failed.map((c) => `${c.kernel} ${c.shape}`).join('; ')}\n`);
-    process.exitCode = 1;
-  }
+  if (!o.plot) return;
+  writeFileSync(o.plot, report.roofline(run));
+  writeFileSync(o.plot.replace(/\.svg$/, '-shares.svg'), report.shares(run, before));
+}
+
+/** Ctrl-C ends the run after the case it is at, and what was measured is still reported; a second one ends it at once. */
+function stopSignal(): { asked: boolean } {
+  const stop = { asked: false };
+  for (const signal of ['SIGINT', 'SIGTERM'] as const)
+    process.once(signal, () => {
+      stop.asked = true;
+    });
+  return stop;
+}
+
+async function casesOn(gpu: Gpu, o: Options): Promise<BenchCase[]> {
+  const { BENCHES } = await import('./bench_cases.ts');
+  return wanted(
+    BENCHES.flatMap((make) => make(gpu)),
+    o,
+  );
 }
 
 /** Numbers that JSON holds: an error that is not finite becomes null. */
@@ -141,13 +182,13 @@ function wanted(all: readonly BenchCase[], o: Options): BenchCase[] {
   return cases;
 }
 
-function readRun(path: string): Run {
+function readRun(option: string, path: string): Run {
   let text: string;
   try {
     text = readFileSync(path, 'utf8');
   } catch (error) {
     throw new UserError(
-      `--compare ${path}: ${(error as NodeJS.ErrnoException).code === 'ENOENT' ? 'no such file' : (error as Error).message}`,
+      `${option} ${path}: ${(error as NodeJS.ErrnoException).code === 'ENOENT' ? 'no such file' : (error as Error).message}`,
     );
   }
   return parseRun(text, path);
