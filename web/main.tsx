@@ -11,8 +11,8 @@ render(<App />, root);
 start();
 
 // The page itself without a network, from the second visit on; the worker keeps the models.
-if (import.meta.env.PROD && 'serviceWorker' in navigator) {
+if ('serviceWorker' in navigator) {
   navigator.serviceWorker.register(new URL('sw.js', document.baseURI)).catch(() => {
-    // A private window, or plain http: the page works, and needs the network next time.
+    // A private window, plain http, Vite's own server: the page works, and needs the network next time.
   });
 }

@@ -7,8 +7,8 @@ import { LETTERS, parseQuestions } from '../../src/data/questions.ts';
 import { csv, go, VIEWS } from './visitor.ts';
 
 const SCREENS = [
-  { name: 'light', width: 1280, height: 860, colorScheme: 'light' },
-  { name: 'dark', width: 1280, height: 860, colorScheme: 'dark' },
+  { name: 'light', width: 1200, height: 800, colorScheme: 'light' },
+  { name: 'dark', width: 1200, height: 800, colorScheme: 'dark' },
   { name: 'phone', width: 360, height: 740, colorScheme: 'light' },
 ] as const;
 
@@ -47,12 +47,13 @@ function aClass(): string {
 /** Ranks, reads a class and times kernels on an open page, then writes a PNG of every view for every screen. */
 export async function shoot(p: Page, folder: string): Promise<void> {
   mkdirSync(folder, { recursive: true });
+  await p.emulateMedia({ colorScheme: 'light', reducedMotion: 'reduce' });
   await go(p, 'rank');
   await p.getByRole('button', { name: 'Pick an example' }).click();
   await p.getByLabel('Search the examples').fill('denominators when adding');
   await p.locator('.example-list .choice').first().waitFor();
   await p.screenshot({ path: `${folder}/examples.png` });
-  await p.locator('.example-list .choice').first().click();
+  await p.locator('.example-list .choice').nth(1).click();
 
   await go(p, 'class');
   await csv(p, 'Choose a CSV of answers', '8b, fractions.csv', aClass());
@@ -62,9 +63,10 @@ export async function shoot(p: Page, folder: string): Promise<void> {
     .waitFor();
   await go(p, 'kernels');
   await p.getByRole('button', { name: 'None' }).click();
-  for (const kernel of KERNELS) await p.getByRole('checkbox', { name: new RegExp(`^${kernel}`) }).check();
+  for (const kernel of KERNELS) await p.getByRole('checkbox', { name: kernel, exact: true }).check();
   await p.getByRole('button', { name: /^Time / }).click();
-  await p.getByText('This GPU’s own ceiling').waitFor();
+  await p.getByRole('button', { name: 'Stop' }).waitFor();
+  await p.getByRole('button', { name: /^Time / }).waitFor();
 
   const before = p.viewportSize()!;
   for (const { name, width, height, colorScheme } of SCREENS) {

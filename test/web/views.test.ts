@@ -253,7 +253,7 @@ describePage('page', (page) => {
   test('a kernel is timed, checked, and shown with the WGSL that ran', async () => {
     await go(p, 'kernels');
     await p.getByRole('button', { name: 'None' }).click();
-    await p.getByRole('checkbox', { name: /^l2_normalize/ }).check();
+    await p.getByRole('checkbox', { name: 'l2_normalize', exact: true }).check();
     await p.getByRole('button', { name: 'Time 1 shape' }).click();
     await p.getByText('This GPU’s own ceiling').waitFor();
     const row = p.locator('.bench-table tbody tr');

@@ -9,7 +9,7 @@ import { download } from './save.ts';
 import { Scroller } from './scroller.tsx';
 import { type BenchRun, store } from './state.ts';
 import { useStore } from './store.ts';
-import { counted, figures } from './units.ts';
+import { counted, figures, flops } from './units.ts';
 import { Wgsl } from './wgsl.tsx';
 
 type Kernels = { kernel: string; shapes: string[] }[];
@@ -23,7 +23,10 @@ export function KernelsView() {
     if (!gpu || gpu.problem !== undefined) return;
     engine()
       .benchKernels()
-      .then(setKernels, (error) => store.set({ benchProblem: messageOf(error) }));
+      .then(
+        (list) => setKernels(list.toSorted((a, b) => a.kernel.localeCompare(b.kernel, 'en'))),
+        (error) => store.set({ benchProblem: messageOf(error) }),
+      );
   }, [gpu]);
   if (gpu?.problem !== undefined) {
     return (
@@ -59,28 +62,50 @@ function Chooser({ kernels, run }: { kernels: Kernels; run?: BenchRun }) {
   };
   return (
     <>
-      <fieldset class="kernels" disabled={running}>
-        <legend>Kernels to time</legend>
-        {kernels.map(({ kernel, shapes }) => {
-          const keys = shapes.map((shape) => keyOf({ kernel, shape }));
-          const on = keys.filter((key) => !off.has(key)).length;
-          return (
-            <label key={kernel} class="chip">
-              <input
-                type="checkbox"
-                checked={on > 0}
-                indeterminate={on > 0 && on < keys.length}
-                onChange={() => turn(keys, on < keys.length)}
-              />
-              {kernel}
-              <span class="chip-count">
-                {on === keys.length ? on : `${on} of ${keys.length}`}
-                <span class="unseen"> {keys.length === 1 ? 'shape' : 'shapes'}</span>
-              </span>
-            </label>
-          );
-        })}
-      </fieldset>
+      <div class="toolbar">
+        {running ? (
+          <button type="button" onClick={() => void cancel()}>
+            Stop
+          </button>
+        ) : (
+          <button type="button" class="primary" disabled={chosen.length === 0} onClick={() => void bench(chosen)}>
+            Time {counted(chosen.length, 'shape')}
+          </button>
+        )}
+        <button type="button" class="quiet" disabled={running} onClick={() => turn(all, true)}>
+          All
+        </button>
+        <button type="button" class="quiet" disabled={running} onClick={() => turn(all, false)}>
+          None
+        </button>
+      </div>
+      <details class="choice-of-kernels" open={matchMedia('(min-width: 40rem)').matches}>
+        <summary>Choose kernels</summary>
+        <fieldset class="kernels" disabled={running}>
+          <legend class="unseen">Kernels to time</legend>
+          {kernels.map(({ kernel, shapes }) => {
+            const keys = shapes.map((shape) => keyOf({ kernel, shape }));
+            const on = keys.filter((key) => !off.has(key)).length;
+            return (
+              <label key={kernel} class="chip">
+                <input
+                  type="checkbox"
+                  checked={on > 0}
+                  indeterminate={on > 0 && on < keys.length}
+                  onChange={() => turn(keys, on < keys.length)}
+                />
+                {kernel}
+                {keys.length > 1 && (
+                  <span class="chip-count">
+                    {on} of {keys.length}
+                    <span class="unseen"> shapes</span>
+                  </span>
+                )}
+              </label>
+            );
+          })}
+        </fieldset>
+      </details>
       <details class="shapes">
         <summary>Choose shapes</summary>
         <div class="shape-groups">
@@ -100,23 +125,6 @@ function Chooser({ kernels, run }: { kernels: Kernels; run?: BenchRun }) {
           ))}
         </div>
       </details>
-      <div class="toolbar">
-        {running ? (
-          <button type="button" onClick={() => void cancel()}>
-            Stop
-          </button>
-        ) : (
-          <button type="button" class="primary" disabled={chosen.length === 0} onClick={() => void bench(chosen)}>
-            Time {counted(chosen.length, 'shape')}
-          </button>
-        )}
-        <button type="button" class="quiet" disabled={running} onClick={() => turn(all, true)}>
-          All
-        </button>
-        <button type="button" class="quiet" disabled={running} onClick={() => turn(all, false)}>
-          None
-        </button>
-      </div>
     </>
   );
 }
@@ -131,7 +139,7 @@ function Results({ run }: { run: BenchRun }) {
       {run.ceiling && (
         <p class="lead">
           This GPU’s own ceiling, measured in this run: {figures(run.ceiling.copyGBs)} GB/s copying,{' '}
-          {figures(run.ceiling.tflops)} TFLOP/s multiplying.
+          {flops(run.ceiling.tflops)} multiplying.
         </p>
       )}
       {run.rows.length > 0 && (
@@ -149,7 +157,7 @@ function Results({ run }: { run: BenchRun }) {
                       GB/s
                     </th>
                     <th scope="col" class="right">
-                      TFLOP/s
+                      arithmetic
                     </th>
                     <th scope="col">of the ceiling</th>
                     <th scope="col">right?</th>
@@ -204,7 +212,7 @@ function Figures({ row }: { row: BenchRow }) {
         </span>
       </td>
       <td class="right">{figures(row.gbPerSecond)}</td>
-      <td class="right">{row.tflops > 0 ? figures(row.tflops) : '–'}</td>
+      <td class="right">{row.tflops > 0 ? flops(row.tflops) : '–'}</td>
       <td>
         <span class="share">
           <span class="bar" aria-hidden="true">
@@ -216,7 +224,7 @@ function Figures({ row }: { row: BenchRow }) {
         </span>
       </td>
       <td class={row.error <= 1 ? 'passes' : 'fails'}>
-        {row.error <= 1 ? 'yes' : 'no'} <span class="spread">{figures(row.error)}</span>
+        {row.error <= 1 ? 'yes' : 'no'} <span class="spread">{row.error.toPrecision(2)}</span>
       </td>
     </>
   );

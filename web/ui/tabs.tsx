@@ -3,7 +3,7 @@ import { useEffect, useState } from 'preact/hooks';
 
 export const VIEWS = [
   { id: 'rank', title: 'Rank', heading: 'Which misconception explains this answer?' },
-  { id: 'taxonomy', title: 'Taxonomy', heading: 'The misconceptions compared' },
+  { id: 'taxonomy', title: 'Taxonomy', heading: 'The misconceptions to choose from' },
   { id: 'class', title: 'Class', heading: 'A whole class at once' },
   { id: 'model', title: 'Model', heading: 'The model that reads' },
   { id: 'gpu', title: 'This GPU', heading: 'What WebGPU found here' },

@@ -32,6 +32,18 @@ export const counted = (n: number, noun: string): string => `${count(n)} ${noun}
 export const figures = (n: number): string =>
   n >= 1000 ? count(Math.round(n)) : n.toLocaleString('en-GB', { maximumSignificantDigits: 3 });
 
+const PREFIXES = [
+  [1, 'T'],
+  [1e-3, 'G'],
+  [1e-6, 'M'],
+] as const;
+
+/** Arithmetic a second, given in TFLOP/s, to three figures: 5.34 GFLOP/s. */
+export function flops(tera: number): string {
+  const [size, prefix] = PREFIXES.find(([from]) => tera >= from) ?? PREFIXES[2];
+  return `${figures(tera / size)} ${prefix}FLOP/s`;
+}
+
 /** A cosine as papers print it: .512, −.040. */
 export const cosine = (score: number): string =>
   `${score < 0 ? '−' : ''}${Math.abs(score).toFixed(3).replace(/^0/, '')}`;
