@@ -49,7 +49,7 @@ export interface Effort {
 /** What `time` takes for a GPU, and for a driver that runs on the CPU, which has no clock to raise and is slow. */
 export const EFFORT = {
   gpu: { warmMs: 500, samples: 15, sampleMs: 2 },
-  software: { warmMs: 0, samples: 5, sampleMs: 10 },
+  software: { warmMs: 0, samples: 9, sampleMs: 10 },
 } as const;
 
 /** Samples that wait on the GPU at a time, so that it never waits for the CPU. */

@@ -17,6 +17,7 @@ interface Options {
   show?: string;
   plot?: string;
   forward?: boolean;
+  step?: boolean;
   list?: boolean;
   json?: boolean;
 }
@@ -34,7 +35,8 @@ export function benchCommand(program: Command): void {
     .option('--compare <run.json>', 'an earlier run, as --json wrote it: print how many times faster each case is now')
     .option('--show <run.json>', 'print an earlier run instead of measuring one')
     .option('--plot <file.svg>', 'draw a roofline there, and each case’s share of the ceiling in FILE-shares.svg')
-    .option('--forward', 'then whole forward passes of published model shapes')
+    .option('--forward', 'whole forward passes of published model shapes instead')
+    .option('--step', 'whole LoRA steps of published model shapes instead')
     .option('--list', 'name the cases, and stop')
     .option('--json', 'machine-readable output')
     .addHelpText(
@@ -74,17 +76,27 @@ async function bench(o: Options): Promise<void> {
     for (const c of await casesOn(gpu, o)) process.stdout.write(`${c.kernel}  ${c.shape}\n`);
     return;
   }
+  if (o.forward || o.step) {
+    await models(gpu, o);
+    return;
+  }
   const { run, defects } = await measureAll(gpu, o);
   await print(run, before, o);
-  if (o.forward) {
-    const { forwardBench } = await import('../infer/forward_bench.ts');
-    const fresh = await Gpu.open({ tier: o.tier });
-    await forwardBench(fresh, (line) => (o.json ? process.stderr : process.stdout).write(`${line}\n`));
-  }
   const wrong = [...run.cases.filter((c) => !passed(c)), ...defects];
   if (!wrong.length) return;
   process.stderr.write(`lacuna: wrong: ${wrong.map((c) => `${c.kernel} ${c.shape}`).join('; ')}\n`);
   process.exitCode = 1;
+}
+
+/** A line a model: tokens a second of forward passes, of training steps, or of both. */
+async function models(gpu: Gpu, o: Options): Promise<void> {
+  if (o.json || o.plot || o.compare || o.kernel || o.shape)
+    throw new UserError('--forward and --step print lines, and go with --tier alone');
+  const print = (line: string) => process.stdout.write(`${line}\n`);
+  const { commit, date, driver, gpu: name, tier } = surroundings(gpu);
+  print(`${name}, tier ${tier}; ${driver};${commit ? ` ${commit};` : ''} ${date}`);
+  if (o.forward) await (await import('../infer/forward_bench.ts')).forwardBench(gpu, print);
+  if (o.step) await (await import('../train/step_bench.ts')).stepBench(gpu, print);
 }
 
 /** Every wanted case, one after the other; `defects` are those that could not run for another reason than this GPU. */

@@ -1,9 +1,13 @@
 /** Which form of every kernel family this GPU runs, read off the dispatches that a model's layer records here. */
+import { attentionBackward } from '../../kernels/attention/attention.backward.ts';
 import { plan as attentionPlan } from '../../kernels/attention/attention.ts';
 import { Sequences } from '../../kernels/attention/sequences.ts';
 import { l2Normalize } from '../../kernels/l2_normalize/l2_normalize.ts';
+import { linearBackward } from '../../kernels/linear/linear.backward.ts';
 import { linear } from '../../kernels/linear/linear.ts';
+import { weightGradient } from '../../kernels/linear/weight_gradient.ts';
 import type { Lora } from '../../kernels/linear/weights.ts';
+import { loraBackward } from '../../kernels/lora/lora.backward.ts';
 import { poolLast } from '../../kernels/pool/pool.ts';
 import { similarity } from '../../kernels/similarity/similarity.ts';
 import { topK } from '../../kernels/top_k/top_k.ts';
@@ -18,7 +22,10 @@ import { type KernelForm, kernelForm } from './diagnosis.ts';
 const CONFIG = { ...SHAPES['Qwen2.5-0.5B'], layers: 1 };
 const TOKENS = [1024, 1];
 
-/** The labels of all dispatches of one layer with an adapter, of pooling, of a dense linear and of a ranking; nothing is compiled or run. */
+/**
+ * The labels of all dispatches of one layer with an adapter, of pooling, of a dense linear, of a ranking, and of the
+ * gradients that have forms of their own; nothing is compiled or run.
+ */
 export function kernelForms(gpu: Gpu): KernelForm[] {
   const model = syntheticModel(gpu, CONFIG, 32);
   const [{ qkv }] = model.layers;
@@ -52,6 +59,17 @@ export function kernelForms(gpu: Gpu): KernelForm[] {
     l2Normalize(r, { x: pooled, y: queries, rows: seqs.count });
     similarity(r, { queries, passages, y: scores, rows: seqs.count });
     topK(r, { scores, values, indices, rows: seqs.count, k: 25 });
+    if (tokens > 1) {
+      const dy = gpu.tensor('dy', gpu.activation, [tokens, heads * headDim]);
+      const dqkv = gpu.tensor('dqkv', gpu.activation, s.qkv.shape);
+      const dW = gpu.tensor('dW', 'f32', [heads * headDim, C]);
+      const { weight: W } = qkv.parts[0];
+      attentionBackward(r, { qkv: s.qkv, y: s.a, dy, dqkv, sequences: seqs, ...CONFIG });
+      linearBackward(r, { dy: dqkv, weight: W, dx: s.a, rows: seqs.tokens });
+      loraBackward(r, { x: s.a, lora, dy, rows: seqs.tokens, dx: s.a, dA: { data: dW }, dB: { data: dW } });
+      weightGradient(r, { dy, x: s.a, N: heads * headDim, dW: { data: dW }, rows: seqs.tokens });
+      gpu.free(dy, dqkv, dW);
+    }
     seqs.free();
     gpu.free(...Object.values(s), ...Object.values(made));
     return r.dispatches.map(({ label }) => kernelForm(label, tokens));
