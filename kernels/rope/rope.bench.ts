@@ -1,26 +1,32 @@
-/** The rotation of a training batch's q and k, in Qwen2.5's 0.5B and 7B shapes. */
+/** The rotation of a training batch's q and k, and its gradient, in Qwen2.5's 0.5B and 7B shapes. */
 import type { Bench, BenchCase } from '../../src/bench.ts';
 import type { Gpu } from '../../src/gpu/gpu.ts';
 import type { Tensor } from '../../src/gpu/tensor.ts';
-import { Noise, output, places } from '../../test/bench_data.ts';
+import { type ModelShape, Noise, places, QWEN, worst } from '../../test/bench_data.ts';
 import { EPS, toGpu } from '../../test/numeric.ts';
-import { ropeRef } from './rope.ref.ts';
-import { rope, ropeTable } from './rope.ts';
+import { rope, ropeBackward, ropeTable } from './rope.ts';
 
 const POSITIONS = 512;
 const theta = 1e6;
 
-export const bench: Bench = (gpu) =>
-  gpu.description.software ? [one(gpu, 256, 9, 3, 64)] : [one(gpu, 5888, 14, 2, 64), one(gpu, 5888, 28, 4, 128)];
+export const bench: Bench = (gpu) => {
+  const shapes: readonly [T: number, model: ModelShape][] = gpu.description.software
+    ? [[256, { ...QWEN['0.5B'], heads: 9, kvHeads: 3 }]]
+    : [
+        [5888, QWEN['0.5B']],
+        [5888, QWEN['7B']],
+      ];
+  return shapes.flatMap(([T, model]) => [one(gpu, T, model, false), one(gpu, T, model, true)]);
+};
 
-function one(gpu: Gpu, T: number, heads: number, kvHeads: number, headDim: number): BenchCase {
+function one(gpu: Gpu, T: number, { heads, kvHeads, headDim }: ModelShape, backward: boolean): BenchCase {
   const act = gpu.activation;
   const width = (heads + 2 * kvHeads) * headDim;
   const positions = Array.from({ length: T }, (_, t) => t % POSITIONS);
   const values = new Noise(1, T * width, act);
   let made: Tensor[] = [];
   return {
-    kernel: 'rope',
+    kernel: backward ? 'rope backward' : 'rope',
     shape: `T=${T} H=${heads} KV=${kvHeads} D=${headDim}`,
     bytes: 2 * (act === 'f16' ? 2 : 4) * T * (heads + kvHeads) * headDim + 4 * (T + POSITIONS * headDim),
     flops: 3 * T * (heads + kvHeads) * headDim,
@@ -31,24 +37,24 @@ function one(gpu: Gpu, T: number, heads: number, kvHeads: number, headDim: numbe
         ropeTable(gpu, POSITIONS, headDim, theta),
       ];
       const [qkv, at, table] = made;
-      rope(r, { qkv, positions: at, table, rows: gpu.dim('rows', T), heads, kvHeads, headDim });
+      const call = { qkv, positions: at, table, rows: gpu.dim('rows', T), heads, kvHeads, headDim };
+      (backward ? ropeBackward : rope)(r, call);
     },
     // In place: what is checked is the first run's.
-    async check() {
-      const after = await output(gpu, made[0]);
-      let worst = after.finite ? 0 : Number.POSITIVE_INFINITY;
-      for (const t of places(T, 40)) {
-        const x = values.slice(t * width, (t + 1) * width);
-        const expected = ropeRef(x, [positions[t]], { heads, kvHeads, headDim, theta });
-        for (let i = 0; i < width; i++) {
-          const partner = i % headDim < headDim / 2 ? i + headDim / 2 : i - headDim / 2;
-          // As rope.test.ts derives it.
-          const allowed = 3 * EPS.f32 * (Math.abs(x[i]) + Math.abs(x[partner])) + EPS[act] * Math.abs(expected[i]);
-          worst = Math.max(worst, Math.abs(after.at(t * width + i) - expected[i]) / (allowed + 2 ** -25));
-        }
-      }
-      return worst;
-    },
+    check: () =>
+      worst(gpu, made[0], places(T * width, 20000), (i) => {
+        const half = headDim / 2;
+        const [t, c] = [Math.floor(i / width), i % width];
+        const first = c % headDim < half;
+        const [x, partner] = [values.at(i), values.at(first ? i + half : i - half)];
+        // The rotation is orthogonal, so its gradient turns back; v is left alone.
+        const angle = (backward ? -1 : 1) * positions[t] * theta ** (-(c % half) / half);
+        const turned = x * Math.cos(angle) + (first ? -1 : 1) * partner * Math.sin(angle);
+        const value = c < (heads + kvHeads) * headDim ? turned : x;
+        // As rope.test.ts derives it.
+        const allowed = 3 * EPS.f32 * (Math.abs(x) + Math.abs(partner)) + EPS[act] * Math.abs(value) + 2 ** -25;
+        return { value, allowed };
+      }),
     free: () => gpu.free(...made),
   };
 }

@@ -16,7 +16,6 @@ import { bench as poolBackward } from '../../kernels/pool/pool.backward.bench.ts
 import { bench as pool } from '../../kernels/pool/pool.bench.ts';
 import { bench as rmsNormBackward } from '../../kernels/rms_norm/rms_norm.backward.bench.ts';
 import { bench as rmsNorm } from '../../kernels/rms_norm/rms_norm.bench.ts';
-import { bench as ropeBackward } from '../../kernels/rope/rope.backward.bench.ts';
 import { bench as rope } from '../../kernels/rope/rope.bench.ts';
 import { bench as similarity } from '../../kernels/similarity/similarity.bench.ts';
 import { bench as swigluBackward } from '../../kernels/swiglu/swiglu.backward.bench.ts';
@@ -42,7 +41,6 @@ export const BENCHES: readonly Bench[] = [
   linearBackward,
   attentionBackward,
   rmsNormBackward,
-  ropeBackward,
   swigluBackward,
   poolBackward,
   l2NormalizeBackward,
