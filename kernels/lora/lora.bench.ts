@@ -13,6 +13,8 @@ import { lora } from './lora.ts';
 
 const RANK = 32;
 const SCALE = 2;
+/** So small that an f16 does not overflow, however often such an update is added to it. */
+const SMALL_SCALE = 2 ** -7;
 
 type Shape = readonly [name: string, M: number, N: number, K: number];
 const SHAPES: readonly Shape[] = [
@@ -54,12 +56,12 @@ class Operands {
   }
 
   /** The update of y[m, n], and the same of sizes. */
-  update(m: number, n: number): [value: number, size: number] {
+  update(m: number, n: number, scale: number): [value: number, size: number] {
     let [value, size] = [0, 0];
     for (let j = 0; j < RANK; j++) {
       const [h, s] = this.H(m, j);
-      value += SCALE * h * this.B.at(n * RANK + j);
-      size += Math.abs(SCALE * s * this.B.at(n * RANK + j));
+      value += scale * h * this.B.at(n * RANK + j);
+      size += Math.abs(scale * s * this.B.at(n * RANK + j));
     }
     return [value, size];
   }
@@ -77,27 +79,27 @@ class Operands {
 
 const sizeOf = (gpu: Gpu) => (gpu.activation === 'f16' ? 2 : 4);
 
-/** y += scale · x Aᵀ Bᵀ. */
+/** y += scale · x Aᵀ Bᵀ, y being 0 in the run that is checked. */
 function pair(gpu: Gpu, shape: Shape): BenchCase {
   const [name, M, N, K] = shape;
   const o = new Operands(gpu, shape);
-  const held = new Noise(4, M * N, 'f32');
   let made: Tensor[] = [];
   return {
     kernel: 'lora',
     shape: `${name} M=${M} N=${N} K=${K} r=${RANK}`.trim(),
-    bytes: sizeOf(gpu) * M * K + 8 * M * N + 4 * RANK * (N + K + 2 * M),
+    bytes: sizeOf(gpu) * M * (K + 2 * N) + 4 * RANK * (N + K + 2 * M),
     flops: 2 * M * RANK * (N + K),
     record(r) {
       const [x, A, B] = o.tensors(M, N);
-      made = [held.tensor(gpu, 'y', [M, N]), x, A, B];
-      lora(r, { x, lora: { r: RANK, scale: SCALE, A, B }, y: made[0], rows: gpu.dim('rows', M) });
+      const y = gpu.tensor('y', gpu.activation, [M, N]);
+      gpu.clear(y);
+      made = [y, x, A, B];
+      lora(r, { x, lora: { r: RANK, scale: SMALL_SCALE, A, B }, y: made[0], rows: gpu.dim('rows', M) });
     },
     check: () =>
       worst(gpu, made[0], places(M * N, 60), (i) => {
-        const [update, size] = o.update(Math.floor(i / N), i % N);
-        const value = held.at(i) + update;
-        return { value, allowed: o.share * size + 2 * EPS.f32 * (Math.abs(held.at(i)) + Math.abs(value)) };
+        const [value, size] = o.update(Math.floor(i / N), i % N, SMALL_SCALE);
+        return { value, allowed: o.share * size + EPS[gpu.activation] * Math.abs(value) + 2 ** -25 };
       }),
     free: () => gpu.free(...made),
   };
@@ -126,7 +128,7 @@ function withLinear(gpu: Gpu, shape: Shape): BenchCase {
     check: () =>
       worst(gpu, made[0], places(M * N, 60), (i) => {
         const [m, n] = [Math.floor(i / N), i % N];
-        let [value, size] = o.update(m, n);
+        let [value, size] = o.update(m, n, SCALE);
         size *= o.share;
         let product = 0;
         for (let k = 0; k < K; k++) {
@@ -142,8 +144,6 @@ function withLinear(gpu: Gpu, shape: Shape): BenchCase {
   };
 }
 
-/** So small that a dx in f16 does not overflow, however often it is added to. */
-const BACKWARD_SCALE = 2 ** -7;
 /** Rows of H that are computed here; they stand for the others too, since all of H is as much work as the rest. */
 const H_ROWS = 8;
 
@@ -159,7 +159,7 @@ function backward(gpu: Gpu, shape: Shape): BenchCase {
   const dH = (m: number, j: number): [value: number, size: number] => {
     let [value, size] = [0, 0];
     for (let n = 0; n < N; n++) {
-      const term = BACKWARD_SCALE * dy.at(m * N + n) * o.B.at(n * RANK + j);
+      const term = SMALL_SCALE * dy.at(m * N + n) * o.B.at(n * RANK + j);
       value += term;
       size += Math.abs(term);
     }
@@ -180,7 +180,7 @@ function backward(gpu: Gpu, shape: Shape): BenchCase {
       const dx = gpu.tensor('dx', act, [M, K]);
       gpu.clear(dx);
       made = [dA, dB, dx, x, A, B, H, dy.tensor(gpu, 'dy', [M, N])];
-      const adapter = { r: RANK, scale: BACKWARD_SCALE, A, B };
+      const adapter = { r: RANK, scale: SMALL_SCALE, A, B };
       const rows = gpu.dim('rows', M);
       loraBackward(r, { x, lora: adapter, dy: made[7], rows, dx, dA: { data: dA }, dB: { data: dB }, H });
     },
@@ -203,7 +203,7 @@ function backward(gpu: Gpu, shape: Shape): BenchCase {
         await worst(gpu, made[1], places(N * RANK, 60), (i) => {
           let [value, size] = [0, 0];
           for (let m = 0; m < M; m++) {
-            const term = BACKWARD_SCALE * dy.at(m * N + Math.floor(i / RANK)) * kept[m * RANK + (i % RANK)];
+            const term = SMALL_SCALE * dy.at(m * N + Math.floor(i / RANK)) * kept[m * RANK + (i % RANK)];
             value += term;
             size += Math.abs(term);
           }
