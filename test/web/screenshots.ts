@@ -7,8 +7,8 @@ import { LETTERS, parseQuestions } from '../../src/data/questions.ts';
 import { csv, go, VIEWS } from './visitor.ts';
 
 const SCREENS = [
-  { name: 'light', width: 1200, height: 800, colorScheme: 'light' },
-  { name: 'dark', width: 1200, height: 800, colorScheme: 'dark' },
+  { name: 'light', width: 1280, height: 760, colorScheme: 'light' },
+  { name: 'dark', width: 1280, height: 760, colorScheme: 'dark' },
   { name: 'phone', width: 360, height: 740, colorScheme: 'light' },
 ] as const;
 

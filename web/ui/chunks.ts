@@ -5,7 +5,6 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
 
 const PAGE = 60;
-const PER_FRAME = 6;
 
 export interface Chunks<T> {
   shown: readonly T[];
@@ -16,14 +15,17 @@ export interface Chunks<T> {
   all: () => Promise<void>;
 }
 
-/** `key` names the list: another key starts from the top again. */
-export function useChunks<T>(items: readonly T[], key: unknown = items): Chunks<T> {
-  const [drawn, setDrawn] = useState(PER_FRAME);
+/**
+ * `key` names the list: another key starts from the top again. `perFrame` entries take well under a frame's time to
+ * draw: fewer where they hold formulas.
+ */
+export function useChunks<T>(items: readonly T[], key: unknown = items, perFrame = 6): Chunks<T> {
+  const [drawn, setDrawn] = useState(perFrame);
   const [wanted, setWanted] = useState(PAGE);
   const waiting = useRef<(() => void) | undefined>(undefined);
   const observer = useRef<IntersectionObserver | undefined>(undefined);
   useEffect(() => {
-    setDrawn(PER_FRAME);
+    setDrawn(perFrame);
     setWanted(PAGE);
   }, [key]);
 
@@ -34,7 +36,7 @@ export function useChunks<T>(items: readonly T[], key: unknown = items): Chunks<
       waiting.current = undefined;
       return;
     }
-    const frame = requestAnimationFrame(() => setDrawn(Math.min(target, drawn + PER_FRAME)));
+    const frame = requestAnimationFrame(() => setDrawn(Math.min(target, drawn + perFrame)));
     return () => cancelAnimationFrame(frame);
   }, [drawn, target]);
 

@@ -12,7 +12,7 @@ interface TableProps {
 }
 
 export function ClassTable({ rows, title, onDownload }: TableProps) {
-  const { shown, end, all } = useChunks(rows, 'rows');
+  const { shown, end, all } = useChunks(rows, 'rows', 1);
   return (
     <section aria-labelledby="class-title">
       <div class="table-head">

@@ -63,7 +63,7 @@ function List({ examples, onPick }: { examples: Example[]; onPick: (example: Exa
       return words.every((word) => text.includes(word));
     });
   }, [examples, search]);
-  const { shown, end } = useChunks(found);
+  const { shown, end } = useChunks(found, found, 2);
   return (
     <>
       <input

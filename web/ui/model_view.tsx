@@ -6,7 +6,7 @@ import { cancel } from './engine.ts';
 import { Notice } from './notice.tsx';
 import { ProgressBar } from './progress.tsx';
 import { clearVectors, deleteModel, loadModel, setAdapter } from './session.ts';
-import { store } from './state.ts';
+import { store, untrained } from './state.ts';
 import { useStore } from './store.ts';
 import { bytes, count, figures } from './units.ts';
 
@@ -55,6 +55,7 @@ export function ModelView() {
 
 function Current() {
   const model = useStore(store, (s) => s.model);
+  const general = useStore(store, untrained);
   if (!model) return <p class="empty">No model is loaded.</p>;
   return (
     <div class="card">
@@ -69,6 +70,12 @@ function Current() {
         <dt>Adapter</dt>
         <dd>{model.adapter ?? 'none'}</dd>
       </dl>
+      {general && (
+        <p class="hint">
+          A general language model ranks little better than chance here until an adapter trained on misconceptions is
+          put on it.
+        </p>
+      )}
       {model.note !== undefined && <p class="hint">{model.note}</p>}
     </div>
   );

@@ -8,7 +8,9 @@ export function ProgressBar({ title, progress }: { title: string; progress?: Pro
     <div class="progress">
       <p class="progress-title">{title}</p>
       <progress aria-label={title} {...(share === undefined ? {} : { value: share })} max={1} />
-      <p class="progress-text">{progress ? `${progress.what}: ${progressText(progress)}` : '\u00A0'}</p>
+      <p class="progress-text">
+        {progress ? (title.includes(progress.what) ? '' : `${progress.what}: `) + progressText(progress) : '\u00A0'}
+      </p>
     </div>
   );
 }

@@ -6,7 +6,7 @@ import { Notice } from './notice.tsx';
 import { ProgressBar } from './progress.tsx';
 import { questionOf } from './ranking_session.ts';
 import { loadModel } from './session.ts';
-import { type Ranking, store } from './state.ts';
+import { type Ranking, store, untrained } from './state.ts';
 import { useStore } from './store.ts';
 import { bytes, cosine, count, figures } from './units.ts';
 
@@ -95,6 +95,7 @@ function Offer() {
 
 function List({ ranking: { ranked, among, ms, label } }: { ranking: Ranking }) {
   const [all, setAll] = useState(false);
+  const general = useStore(store, untrained);
   const shown = all ? ranked : ranked.slice(0, FIRST);
   const top = ranked[0]?.score ?? 1;
   const floor = ranked[ranked.length - 1]?.score ?? 0;
@@ -125,6 +126,13 @@ function List({ ranking: { ranked, among, ms, label } }: { ranking: Ranking }) {
       <p class="hint">
         {count(among)} misconceptions in {figures(ms)} ms. The number is the cosine between the answer and the
         misconception; bars run from {cosine(floor)}, place {ranked.length}, to {cosine(top)}.
+        {general && (
+          <>
+            {' '}
+            This model was not trained to find misconceptions: <a href="#model">put an adapter on it</a>, or expect
+            little.
+          </>
+        )}
       </p>
     </>
   );

@@ -20,7 +20,7 @@ export async function start(): Promise<void> {
     const kept = recall('taxonomy', isTaxonomy);
     store.set({ taxonomy: kept ?? { title: 'The sample taxonomy', rows: taxonomy, sample: true } });
     // One that shows what the page can do with mathematics.
-    showExample(examples.find(({ question }) => /\\d?frac/.test(question)) ?? examples[0]);
+    showExample(examples.find(({ question }) => /frac.*\+.*frac/.test(question)) ?? examples[0]);
   });
   try {
     const [gpu] = await Promise.all([worker.gpu(), sampled]);

@@ -99,3 +99,10 @@ export const EMPTY_DRAFT: Draft = {
 };
 
 export const store = new Store<State>({ draft: EMPTY_DRAFT, ranks: false, taxonomyUnkept: false });
+
+/** The one model that is trained for this as it is: it comes with the page. */
+const TRAINED = 'pocket';
+
+/** Whether the model was made for something else, and nothing was put on it that says otherwise. */
+export const untrained = ({ model }: State): boolean =>
+  model !== undefined && model.adapter === undefined && model.id !== TRAINED;
