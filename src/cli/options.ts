@@ -138,7 +138,7 @@ export async function dryRun(
   }
 }
 
-const size = (bytes: number): string =>
+export const size = (bytes: number): string =>
   bytes >= 2 ** 30 ? `${(bytes / 2 ** 30).toFixed(2)} GiB` : `${(bytes / 2 ** 20).toFixed(1)} MiB`;
 
 export function printEstimate(e: Awaited<ReturnType<typeof dryRun>>, json: boolean | undefined): void {

@@ -9,13 +9,13 @@ export interface Progress {
   stop(): void;
 }
 
-const quantity = (n: number): string => {
+export const quantity = (n: number): string => {
   if (n >= 1e9) return `${(n / 1e9).toFixed(2)}G`;
   if (n >= 1e6) return `${(n / 1e6).toFixed(1)}M`;
   return n >= 1e4 ? `${(n / 1e3).toFixed(1)}k` : `${Math.round(n)}`;
 };
 
-const clock = (seconds: number): string => {
+export const clock = (seconds: number): string => {
   if (!Number.isFinite(seconds)) return '--:--';
   const s = Math.ceil(seconds);
   const minutes = `${Math.floor(s / 60) % 60}`.padStart(s >= 3600 ? 2 : 1, '0');

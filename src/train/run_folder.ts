@@ -84,6 +84,11 @@ export class RunFolder {
   /** Begins a run in a folder that `check` found fit. */
   static async create(path: string, config: RunConfig): Promise<RunFolder> {
     for (const name of OURS) await rm(join(path, name), { recursive: true, force: true });
+    return RunFolder.amend(path, config);
+  }
+
+  /** The folder of a run that goes on otherwise than it was told. */
+  static async amend(path: string, config: RunConfig): Promise<RunFolder> {
     await writeFiles([{ path: join(path, CONFIG), chunks: [`${JSON.stringify(config, null, 2)}\n`] }]);
     return new RunFolder(path, config);
   }
@@ -96,6 +101,11 @@ export class RunFolder {
 
   get checkpoint(): string {
     return join(this.path, CHECKPOINT);
+  }
+
+  /** The folder of an epoch's weights. */
+  weights(which: 'last' | 'best'): string {
+    return join(this.path, WEIGHTS[this.config.train][which]);
   }
 
   hasCheckpoint(): Promise<boolean> {
@@ -134,7 +144,7 @@ export class RunFolder {
     const best = bestOf(this.#opened.epochs);
     const kept = best === last ? (['last', 'best'] as const) : (['last'] as const);
     for (const which of kept) {
-      await output.writeWeights(join(this.path, WEIGHTS[this.config.train][which]));
+      await output.writeWeights(this.weights(which));
       if (output.predictions) await writePredictions(join(this.path, PREDICTIONS[which]), output.predictions);
     }
     await this.#summarise(last, best);
