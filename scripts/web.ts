@@ -14,7 +14,7 @@ const { values } = parseArgs({
   options: { port: { type: 'string', default: '8000' }, host: { type: 'string', default: '127.0.0.1' } },
 });
 
-await build({ configFile: at('web/vite.config.ts'), logLevel: 'warn' });
+await build({ configFile: at('web/vite.config.ts'), logLevel: 'error' });
 const models = modelsIn(modelCacheDir());
 try {
   const { url } = await serve({ root: at('dist-web'), models, host: values.host, port: Number(values.port) });
