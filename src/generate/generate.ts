@@ -54,12 +54,18 @@ function misconceptionsOf(item: Item, split: Split): number[] {
   return [...ids];
 }
 
+const known = new Map<Split, ReadonlyMap<number, readonly Item[]>>();
+
 /** The items by the misconceptions that they tell apart: what is covered, ids ascending. */
-export function coverage(split: Split = 'train'): Map<number, Item[]> {
+export function coverage(split: Split = 'train'): ReadonlyMap<number, readonly Item[]> {
+  const before = known.get(split);
+  if (before) return before;
   const covered = new Map<number, Item[]>();
   for (const item of ITEMS)
     for (const id of misconceptionsOf(item, split)) covered.set(id, [...(covered.get(id) ?? []), item]);
-  return new Map([...covered].sort(([a], [b]) => a - b));
+  const sorted = new Map([...covered].sort(([a], [b]) => a - b));
+  known.set(split, sorted);
+  return sorted;
 }
 
 /**
