@@ -9,10 +9,14 @@ import { demoCommand } from './demo.ts';
 import { doctorCommand } from './doctor.ts';
 import { embedCommand } from './embed.ts';
 import { evalCommand } from './eval.ts';
+import { exportCommand } from './export.ts';
+import { generateSampleCommand } from './generate_sample.ts';
 import { mergeCommand } from './merge.ts';
+import { newModelCommand } from './new_model.ts';
 import { pullCommand } from './pull.ts';
 import { quantizeCommand } from './quantize.ts';
 import { rankCommand } from './rank.ts';
+import { trainCommand } from './train.ts';
 
 const program = new Command('lacuna')
   .description('Rank the misconceptions behind a wrong answer, with a language model on WebGPU.')
@@ -38,9 +42,13 @@ for (const add of [
   embedCommand,
   rankCommand,
   evalCommand,
+  trainCommand,
   baselineCommand,
   mergeCommand,
   quantizeCommand,
+  exportCommand,
+  generateSampleCommand,
+  newModelCommand,
   demoCommand,
   benchCommand,
 ])
