@@ -84,14 +84,13 @@ export function planGemm(caps: Caps, s: GemmShape): GemmPlan | undefined {
   const tiles = Math.ceil(s.m / tile.BM) * Math.ceil(s.n / tile.BN);
   const splits = Math.max(1, Math.min(Math.floor(ENOUGH / tiles), Math.floor(s.r / LEAST_SPAN), 32));
   const plans = steps.map((BK): GemmPlan => ({ form: 'matrix', ...tile, BK, splits }));
-  return plans.find(
-    (p) => threads(p) <= caps.maxInvocations && 16 * stageVectors(p, s.byRows) <= caps.maxWorkgroupStorage,
-  );
+  const most = (p: GemmPlan) => Math.max(stageVectors(p, s.byRows, true), stageVectors(p, s.byRows, false));
+  return plans.find((p) => threads(p) <= caps.maxInvocations && 16 * most(p) <= caps.maxWorkgroupStorage);
 }
 
 const threads = (p: GemmPlan) => (p.BM / p.WM) * (p.BN / p.WN) * 32;
 /** Vectors of workgroup memory, for both operands in either order (gemm.matrix.wgsl). */
-const stageVectors = (p: GemmPlan, byRows: boolean, rightByR = true) =>
+const stageVectors = (p: GemmPlan, byRows: boolean, rightByR: boolean) =>
   (byRows ? p.BK * (p.BM / 8 + 1) : p.BM * (p.BK / 8 + 1)) + (rightByR ? p.BK * (p.BN / 8 + 1) : p.BN * (p.BK / 8 + 1));
 
 export interface Gemm {
