@@ -24,6 +24,7 @@ check: ## Linter, formatter and types alone
 	@scripts/setup.sh --quiet --packages
 	@node_modules/.bin/biome check .
 	@node_modules/.bin/tsc --noEmit
+	@node_modules/.bin/tsc --noEmit -p web
 
 build: ## Build dist/ where the sources have changed
 	@scripts/setup.sh --quiet --build

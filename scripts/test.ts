@@ -85,6 +85,7 @@ if (only) process.stdout.write(`LACUNA_TEST_GPUS=${only}: tests run on these GPU
 
 check('linter and formatter (biome)', 'biome', ['check', '.']);
 check('types (tsc)', 'tsc', ['--noEmit']);
+check('types of the page (tsc)', 'tsc', ['--noEmit', '-p', 'web']);
 suite(
   'tests under Node.js (vitest): lavapipe in two tiers, SwiftShader',
   {
