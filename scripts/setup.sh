@@ -75,8 +75,8 @@ if [ "$build" ]; then
   if [ "$(cat "$stamp" 2>/dev/null)" = "$sources" ]; then
     ready build 'up to date'
   else
-    say build 'npm run build'
-    logged npm run build
+    say build 'npm run build:cli'
+    logged npm run build:cli
     echo "$sources" >"$stamp"
   fi
 fi
