@@ -35,7 +35,9 @@ export class Gpu {
       const { error } = event as GPUUncapturedErrorEvent;
       const memory = /out.?of.?memory/i.test(`${error.constructor.name} ${error.message}`);
       this.#failure ??= memory
-        ? new UserError('the GPU is out of memory: use a smaller --batch-tokens, or see --dry-run for what fits')
+        ? new UserError(
+            'the GPU is out of memory: use a smaller --batch-tokens, in training --chunk-tokens or --keep-memory; --dry-run says what a job takes',
+          )
         : new UserError(`WebGPU error: ${error.message.split('\n')[0]}`);
     });
   }
@@ -55,7 +57,7 @@ export class Gpu {
     const bytes = tensorBytes(dtype, shape);
     if (bytes > this.caps.maxBinding)
       throw new UserError(
-        `${label} [${shape.join(', ')}] needs ${bytes} bytes, and this GPU binds at most ${this.caps.maxBinding}: use a smaller --batch-tokens or model`,
+        `${label} [${shape.join(', ')}] needs ${bytes} bytes, and this GPU binds at most ${this.caps.maxBinding}: use a smaller model or --batch-tokens, in training --chunk-tokens`,
       );
     const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST;
     const buffer = this.device.createBuffer({ label, size: bytes, usage });

@@ -6,6 +6,7 @@
 import { plan as embedPlan } from '../../kernels/embed/embed.ts';
 import type { DenseWeight } from '../../kernels/linear/weights.ts';
 import { UserError } from '../errors.ts';
+import { needsBias } from '../formats/decoder_paths.ts';
 import { dequantize } from '../formats/dequantize.ts';
 import type { Checkpoint, StoredDense, StoredLinear } from '../formats/stored.ts';
 import type { Gpu } from '../gpu/gpu.ts';
@@ -44,15 +45,26 @@ export function sourcesOf(checkpoint: Checkpoint, maxBinding: number): Source[] 
       const name = paths[kind].join(' + ');
       const rows = stored.reduce((n, s) => n + s.N, 0);
       sources.push({ name, shape: [rows, stored[0].K], stored });
-      const biases = stored.flatMap((s) => s.bias ?? []);
-      if (biases.length && biases.length < stored.length)
-        throw new UserError(`${checkpoint.name}: ${name}: some have a bias and some have none: they cannot be trained`);
-      if (biases.length) sources.push({ name: `${name} bias`, shape: [rows], stored: biases });
+      if (paths[kind].every((path) => needsBias(config, path)))
+        sources.push({ name: `${name} bias`, shape: [rows], stored: stored.map((s) => s.bias!) });
     }
     for (const n of NORMS) norm(`layers.${i}.${n}`);
   }
   norm('norm');
   return sources;
+}
+
+/** Some exporters write zeros as biases that the architecture has not; anything else there could not be written back. */
+async function refuseOddBiases(checkpoint: Checkpoint): Promise<void> {
+  const { config } = checkpoint;
+  for (let i = 0; i < config.layers; i++)
+    for (const path of Object.values(layerPaths(i)).flat()) {
+      const { bias } = checkpoint.linear(path);
+      if (bias && !needsBias(config, path) && (await dequantize(bias)).some(Boolean))
+        throw new UserError(
+          `${checkpoint.name}: ${bias.path} is not zero, and a ${config.family} model has none: train LoRA`,
+        );
+    }
 }
 
 /** Loads a checkpoint to be trained as a whole. `onProgress` counts parameters filled. */
@@ -61,6 +73,7 @@ export async function allWeights(
   checkpoint: Checkpoint,
   onProgress?: (done: number, total: number) => void,
 ): Promise<Trainable> {
+  await refuseOddBiases(checkpoint);
   const sources = sourcesOf(checkpoint, gpu.caps.maxBinding);
   const parameters = new Parameters(gpu, sources);
   const byName = new Map<string, Parameter>();

@@ -225,6 +225,15 @@ describeGpus('a training step', (gpu) => {
     expect(await run(1, true)).toEqual(first);
   });
 
+  test('zeros where the architecture has no bias are not trained', async () => {
+    const t = await open(gpu(), 'gptq-v1-sym', 'all');
+    const biases = t.parameters.all.filter((p) => p.name.endsWith(' bias')).map((p) => p.name);
+    expect(biases).toEqual(
+      [0, 1].map((i) => `${['q', 'k', 'v'].map((n) => `layers.${i}.self_attn.${n}_proj`).join(' + ')} bias`),
+    );
+    t.free();
+  });
+
   test('an overflow skips the update and leaves the weights as they were', async () => {
     const g = gpu();
     const golden = await readGolden('llama-f32', 'grads_r4.safetensors');
