@@ -66,8 +66,8 @@ export interface StepOutcome {
 export interface Step {
   /** Tries one update and waits for its outcome. */
   run(input: StepInput): Promise<StepOutcome>;
-  /** Dispatches of a step in one chunk. */
-  readonly length: number;
+  /** The kernels of a step in one chunk, in order. */
+  readonly labels: readonly string[];
   free(): void;
 }
 
@@ -211,5 +211,5 @@ export async function createStep(
     gpu.free(vectors, dvectors, dout, targets, outcome);
   }
 
-  return { run, free, length: compiled.reduce((n, c) => n + c.length, 0) };
+  return { run, free, labels: recorders.flatMap((r) => r.dispatches.map((d) => d.label)) };
 }

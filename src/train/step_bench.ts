@@ -88,7 +88,7 @@ export async function timeStep(gpu: Gpu, c: StepCase, { warm = 3, steps = 10 } =
   const tokens = c.queries[0] * c.queries[1] + c.passages[0] * c.passages[1];
   const timing = {
     ...{ model: c.model, tokens, chunkTokens: c.chunkTokens, keep: c.keep, ms, tokensPerSecond: (1000 * tokens) / ms },
-    ...{ gpuBytes: gpu.peak, dispatches: step.length },
+    ...{ gpuBytes: gpu.peak, dispatches: step.labels.length },
   };
   step.free();
   trainable.free();
