@@ -83,7 +83,11 @@ export function trainCommand(program: Command): void {
     .option('--resume', 'go on with the run in --out, exactly as if it had never stopped')
     .option('--force', 'begin anew over what --out holds')
     .option('--dry-run', 'print what the run would take, and stop')
-    .option('--checkpoint-every <n>', 'so many steps (100) or minutes (5m)', interval, { every: 5, unit: 'minutes' })
+    .addOption(
+      new Option('--checkpoint-every <n>', 'so many steps (100) or minutes (5m)')
+        .argParser(interval)
+        .default({ every: 5, unit: 'minutes' }, '5m'),
+    )
     .option('--max-steps <n>', 'stop after so many steps, as Ctrl-C would', positive)
     .option('--chunk-tokens <n>', 'tokens on the GPU at a time: fewer take less memory', positive)
     .option('--keep-memory <GiB>', 'memory that spares running layers again (default: 2)', gibibytes)
