@@ -15,6 +15,7 @@ import {
 } from '../../test/train_command.ts';
 import { readPredictions } from '../data/predictions.ts';
 import { openCheckpoint } from '../formats/checkpoint_file.ts';
+import { unpackDense } from '../formats/dequantize.ts';
 import { openFile } from '../formats/file_source.ts';
 import { readAdapter } from '../formats/peft.ts';
 import { readSafetensors } from '../formats/safetensors.ts';
@@ -115,9 +116,27 @@ describe('lacuna train', () => {
     expect(trained.config).toEqual(base.config);
     await base.close();
     await trained.close();
-    const file = await openFile(at('all/model/model.safetensors'));
-    for (const { dtype } of (await readSafetensors(file)).values()) expect(dtype).toBe('F16');
-    await file.close();
+    const valuesOf = async (folder: string) => {
+      const file = await openFile(join(folder, 'model.safetensors'));
+      const stored = [...(await readSafetensors(file))].map(async ([path, info]) => {
+        const { shape, dtype } = info;
+        const values = await unpackDense({ kind: 'dense', path, shape, dtype: dtype as 'F32', data: info });
+        return [path, { dtype, values }] as const;
+      });
+      const read = new Map(await Promise.all(stored));
+      await file.close();
+      return read;
+    };
+    const [from, to] = [await valuesOf(MODEL), await valuesOf(at('all/model'))];
+    expect([...to.keys()].sort()).toEqual([...from.keys()].sort());
+    for (const [path, { dtype, values }] of to) {
+      expect(dtype).toBe('F16');
+      // AdamW moves a number by about lr a step, f16 rounds one of .1 by 3e-5.
+      const before = from.get(path)!.values;
+      const moved = values.reduce((most, v, i) => Math.max(most, Math.abs(v - before[i])), 0);
+      expect(moved).toBeGreaterThan(2e-3);
+      expect(moved).toBeLessThan(2e-2);
+    }
   });
 
   test('learning far too fast trains on or ends with a line', async () => {
