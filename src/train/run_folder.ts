@@ -89,6 +89,7 @@ export class RunFolder {
 
   /** The folder of a run that goes on otherwise than it was told. */
   static async amend(path: string, config: RunConfig): Promise<RunFolder> {
+    await removeHalfWritten(path);
     await writeFiles([{ path: join(path, CONFIG), chunks: [`${JSON.stringify(config, null, 2)}\n`] }]);
     return new RunFolder(path, config);
   }
@@ -198,6 +199,18 @@ export function bestOf(epochs: readonly EpochEvent[]): EpochEvent | undefined {
       const [[recall, map], [bestRecall, bestMap]] = [key(epoch), key(best)];
       return recall > bestRecall || (recall === bestRecall && map > bestMap) ? epoch : best;
     }, undefined);
+}
+
+/** Removes what a killed process of this run was writing: as large as a checkpoint, and of no use. */
+async function removeHalfWritten(path: string): Promise<void> {
+  const folders = [WEIGHTS.lora, WEIGHTS.all].flatMap((kept) => Object.values(kept));
+  for (const folder of ['', ...folders]) {
+    const names = await readdir(join(path, folder)).catch((): string[] => []);
+    for (const name of names) {
+      const target = /^(.+)\.\d+\.tmp$/.exec(name)?.[1];
+      if (target && (folder || OURS.includes(target))) await rm(join(path, folder, name), { force: true });
+    }
+  }
 }
 
 async function contents(path: string): Promise<string[]> {
