@@ -48,19 +48,20 @@ export async function lacuna(...args: string[]): Promise<Ended> {
   stderr.write = into('err') as typeof stderr.write;
   try {
     await program.parseAsync(args, { from: 'user' });
+    ended.code = Number(process.exitCode ?? 0);
   } catch (error) {
     if (error instanceof CommanderError) ended.code = error.exitCode && 2;
     else if (error instanceof UserError) [ended.code, ended.err] = [2, `${ended.err}lacuna: ${error.message}\n`];
     else throw error;
   } finally {
     [stdout.write, stderr.write] = written;
-    // Of a run that was not complete; it is the test runner's own here.
+    // It would be the test runner's own.
     process.exitCode = undefined;
   }
   return ended;
 }
 
-/** Makes sure that commands find GPU's driver; `run` has what they are given in common. */
+/** Makes commands find GPU's driver. */
 export function useDriver(): void {
   if (!GPU.icd) return;
   process.env.VK_DRIVER_FILES = GPU.icd;

@@ -261,7 +261,7 @@ async function trainInto(gpu: Gpu, opened: OpenedJob, folder: RunFolder, o: Trai
     reporter.finish(result, folder);
     if (!result.complete) {
       reporter.note(
-        `stopped at step ${result.step} of ${result.steps}, with a checkpoint; to go on:\n  lacuna train --resume --out ${shellWord(folder.path)}`,
+        `stopped at step ${result.step} of ${result.steps}${result.step ? ', with a checkpoint' : ''}; to go on:\n  lacuna train --resume --out ${shellWord(folder.path)}`,
       );
       process.exitCode = code;
     }

@@ -116,6 +116,21 @@ describe('a run of lacuna train that stops', () => {
     await expectWhole('pressed');
   });
 
+  test('Ctrl-C before the first step leaves a run that begins', async () => {
+    const before = process.listenerCount('SIGINT');
+    const stopping = lacuna(...args('early'));
+    while (process.listenerCount('SIGINT') === before) await new Promise((done) => setTimeout(done, 5));
+    process.emit('SIGINT');
+    const stopped = await stopping;
+    expect(stopped).toMatchObject({ code: 130, out: expect.stringContaining('"complete":false,"step":0') });
+    expect(stopped.err).toContain(
+      `\nstopped at step 0 of 16; to go on:\n  lacuna train --resume --out ${at('early')}\n`,
+    );
+    expect(process.listenerCount('SIGINT')).toBe(before);
+    expect((await resume('early')).code).toBe(0);
+    await expectWhole('early');
+  });
+
   test('kill -9 loses no more than the steps since the last checkpoint', async () => {
     const killed = await bundle.run(args('killed', '--checkpoint-every', '2'), (line, child) => {
       if (JSON.parse(line).step === 13) child.kill('SIGKILL');
