@@ -108,6 +108,25 @@ describe('lacuna train', () => {
     expect(settings).toMatchObject({ rank: 4, alpha: 64, targets: ['q_proj', 'v_proj'] });
   });
 
+  test('exp010_infer_gen ranks synthetic questions with it', async () => {
+    const infer = (...more: string[]) =>
+      lacuna(
+        ...['train', 'exp010_infer_gen', '--model', MODEL, '--adapter', at('whole/adapter'), '--data', at('data')],
+        ...['--input', at('data/train.csv'), '--out', at('candidates.parquet'), '--tier', GPU.tier, '--json', ...more],
+      );
+    const { code, out } = await infer();
+    expect(code).toBe(0);
+    const { rows, pool } = JSON.parse(out);
+    const ranked = await readPredictions(at('candidates.parquet'));
+    expect(ranked).toHaveLength(rows);
+    expect(ranked.map(({ questionId }) => questionId)).toContain(100_015);
+    for (const { pred } of ranked) expect(new Set(pred).size).toBe(pool);
+    expect(await infer('--fold', '0')).toMatchObject({
+      code: 2,
+      err: 'lacuna: exp010_infer_gen: trains nothing, so --fold says nothing\n',
+    });
+  });
+
   test('--train all writes a model that opens and is another than the base', async () => {
     const { code, err } = await train('all', ['epochs=1', 'lr=1e-3'], '--train', 'all', '--max-steps', '9', '--json');
     expect({ code, err }).toEqual({ code: 0, err: '' });
