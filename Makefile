@@ -9,8 +9,8 @@ setup: ## Install what is missing (npm packages, a software Vulkan driver where 
 	@scripts/setup.sh
 
 demo: ## Rank three worked examples against the sample taxonomy
-	@scripts/setup.sh --quiet --model
-	@node dist/cli.js demo
+	@scripts/setup.sh --quiet
+	@node dist/cli.js demo $(ARGS)
 
 web: ## Build the page and serve it with the models that lacuna pull has cached
 	@scripts/setup.sh --quiet --packages

@@ -21,6 +21,8 @@ export interface ServeOptions {
   /** The built page. */
   root: string;
   models?: readonly ModelFolder[];
+  /** Whether models that were built into the page are listed too, before the others; default true. */
+  shipped?: boolean;
   /** The folder under which all lies, such as '/some/where/'. */
   path?: string;
   host?: string;
@@ -87,7 +89,7 @@ async function sha256(path: string): Promise<string> {
 
 /** Starts serving; resolves with the server and the page's address. */
 export async function serve(options: ServeOptions): Promise<{ server: Server; url: string }> {
-  const { root, models = [], path: base = '/', host = '127.0.0.1', port = 0 } = options;
+  const { root, models = [], shipped: withShipped = true, path: base = '/', host = '127.0.0.1', port = 0 } = options;
   const files = new Map<string, string>();
   for (const entry of readdirSync(root, { recursive: true, withFileTypes: true }))
     if (entry.isFile()) {
@@ -101,7 +103,7 @@ export async function serve(options: ServeOptions): Promise<{ server: Server; ur
   let list: Promise<string> | undefined;
   const index = async (): Promise<string> => {
     const own = join(root, 'models/index.json');
-    const shipped: ShippedModel[] = existsSync(own) ? JSON.parse(readFileSync(own, 'utf8')).models : [];
+    const shipped: ShippedModel[] = withShipped && existsSync(own) ? JSON.parse(readFileSync(own, 'utf8')).models : [];
     const listed = await Promise.all(
       models.map(async ({ id, title, files: paths }) => ({
         id,

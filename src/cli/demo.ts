@@ -1,4 +1,4 @@
-/** `lacuna demo`: three worked examples from the sample data, ranked by the demo's model and, beside it, by TF-IDF. */
+/** `lacuna demo`: three worked examples from the sample data, ranked by a model and, beside it, by TF-IDF. */
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import type { Command } from 'commander';
@@ -14,7 +14,7 @@ import { example, type Listed } from './example.ts';
 import { locateModel, readyEmbedder } from './options.ts';
 import { embedPassages } from './rank.ts';
 
-const MODEL = 'smollm2-135m';
+const MODEL = 'pocket';
 const TOP = 5;
 
 /** Wrong options of data/sample, described in its README. */
@@ -27,15 +27,16 @@ const EXAMPLES: readonly (readonly [questionId: number, answer: string])[] = [
 export function demoCommand(program: Command): void {
   program
     .command('demo')
-    .description(`Rank three worked examples against the sample taxonomy with ${MODEL}, beside TF-IDF.`)
-    .addHelpText('after', '\nExample:\n  lacuna demo')
-    .action(async () => {
+    .description('Rank three worked examples against the sample taxonomy, beside TF-IDF.')
+    .option('--model <model>', 'another model than the one that comes with lacuna', MODEL)
+    .addHelpText('after', '\nExamples:\n  lacuna demo\n  lacuna demo --model smollm2-135m')
+    .action(async ({ model }: { model: string }) => {
       const data = await loadEedi(sampleFolder());
       const { ids, names } = data.taxonomy;
       const pairs = EXAMPLES.map(([id, answer]) => data.pairs.find((p) => p.questionId === id && p.answer === answer)!);
-      const path = await locateModel(MODEL);
+      const path = await locateModel(model);
 
-      const options = { model: MODEL, maxLength: DEFAULT_MAX_LENGTH, pooling: 'last', cache: true } as const;
+      const options = { model, maxLength: DEFAULT_MAX_LENGTH, pooling: 'last', cache: true } as const;
       const embedder = await readyEmbedder(path, options);
       const { description, caps } = embedder.gpu;
       process.stdout.write(`adapter  ${adapterLine(description, caps.tier)}\nmodel    ${path}\n`);
@@ -63,21 +64,23 @@ export function demoCommand(program: Command): void {
       };
       pairs.forEach((pair, i) => {
         const sides = { model: list(pair, rankings[i]), words: list(pair, words[i]) };
-        process.stdout.write(`\n${example(i + 1, pair, data.taxonomy, MODEL, sides, width)}`);
+        process.stdout.write(`\n${example(i + 1, pair, data.taxonomy, model, sides, width)}`);
       });
-      process.stdout.write(`\n${CAVEAT}`);
+      process.stdout.write(`\n${model === MODEL ? CAVEAT : UNTRAINED}`);
     });
 }
 
-const CAVEAT = `* marks the misconception behind the answer. ${MODEL} was never trained for this task, so it ranks badly, hardly
-better than a guess; TF-IDF compares letters alone and is the bar to clear. lacuna has no trained model of its own
-yet. Until it has, --adapter takes one of yours:
-  npx lacuna rank --model ${MODEL} --adapter DIR --taxonomy data/sample/misconception_mapping.csv \\
+const CAVEAT = `* marks the misconception behind the answer. ${MODEL} is a small model that lacuna trained on questions
+which it generates itself (lacuna generate-sample); these three are not among them. TF-IDF compares letters alone.
+`;
+
+const UNTRAINED = `* marks the misconception behind the answer. A model that was never trained for this task ranks hardly better than
+a guess; TF-IDF compares letters alone and is the bar to clear. \`lacuna train\` trains one, and --adapter takes it:
+  npx lacuna rank --model MODEL --adapter DIR --taxonomy data/sample/misconception_mapping.csv \\
     --input data/sample/train.csv --out predictions.csv
 `;
 
-/** data/sample, seen from dist/ and from src/cli/. */
-/** The folder data/sample of the repository or of the package. */
+/** The folder data/sample of the repository or of the package, seen from dist/ and from src/cli/. */
 export function sampleFolder(): string {
   const places = ['../data/sample', '../../data/sample'].map((to) => fileURLToPath(new URL(to, import.meta.url)));
   const found = places.find(existsSync);

