@@ -45,13 +45,13 @@ export function modelCacheDir(): string {
 
 /**
  * Brings a model into the cache and gives its path: a .gguf file, or a folder with config.json and safetensors. At
- * once where it is there already. `model` is a known name or `owner/name[@revision][:file.gguf]` on the hub
+ * once where it is there already, or comes with lacuna. `model` is a known name or `owner/name[@revision][:file.gguf]` on the hub
  * (HF_ENDPOINT, HF_TOKEN). A download that broke off is resumed; each file's SHA-256, or git's SHA-1 for small ones,
  * is checked before it gets its name. Throws a UserError that names the way out.
  */
 export async function pull(model: string, options: PullOptions = {}): Promise<string> {
-  const cached = await cachedPath(model, options.cacheDir);
-  if (cached !== undefined) return cached;
+  const here = shippedModel(model) ?? (await cachedPath(model, options.cacheDir));
+  if (here !== undefined) return here;
   const known = knownModel(model);
   return known ? pullKnown(model, known, options) : pullRepository(parseRepository(model), options);
 }
