@@ -48,7 +48,10 @@ const oneOf =
 
 export function modelOptions(command: Command): Command {
   return command
-    .requiredOption('--model <model>', 'a folder, a .gguf file, pocket (which comes along), or a name that `lacuna pull` knows')
+    .requiredOption(
+      '--model <model>',
+      'a folder, a .gguf file, pocket (which comes along), or a name that `lacuna pull` knows',
+    )
     .option('--adapter <dir>', 'a PEFT LoRA adapter for it')
     .option('--max-length <n>', 'tokens beyond this are dropped at the end', positive, DEFAULT_MAX_LENGTH)
     .option('--pooling <how>', 'last or mean', oneOf('last', 'mean'), 'last')
