@@ -81,3 +81,14 @@ export function expectClose(
       );
   }
 }
+
+/** ‖actual − expected‖ / ‖expected‖; NaN if anything is. Throws where the lengths differ. */
+export function relativeError(actual: ArrayLike<number>, expected: ArrayLike<number>): number {
+  if (actual.length !== expected.length) throw new Error(`${actual.length} values, and ${expected.length} expected`);
+  let [difference, size] = [0, 0];
+  for (let i = 0; i < expected.length; i++) {
+    difference += (actual[i] - expected[i]) ** 2;
+    size += expected[i] ** 2;
+  }
+  return Math.sqrt(difference / size);
+}

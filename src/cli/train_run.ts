@@ -11,7 +11,7 @@ import { type ModelSource, openModelSource } from '../convert/model_source.ts';
 import { identify } from '../data/eedi.ts';
 import type { PredictionRow } from '../data/predictions.ts';
 import { UserError } from '../errors.ts';
-import { unpackDense } from '../formats/dequantize.ts';
+import { readMatrix } from '../formats/lora_matrix.ts';
 import { type Adapter, readAdapter, writeAdapter } from '../formats/peft.ts';
 import type { OpenOptions, Tier } from '../gpu/adapter.ts';
 import { Gpu } from '../gpu/gpu.ts';
@@ -76,7 +76,8 @@ export async function openJob(job: TrainJob): Promise<OpenedJob> {
   try {
     if (job.adapter !== undefined) {
       adapter = await readAdapter(job.adapter, checkpoint.config);
-      await requireFinite(adapter);
+      // Read once before a folder is made: nothing can be trained on from the NaN that a broken run left.
+      for (const { A, B } of adapter.modules.values()) for (const data of [A, B]) await readMatrix(data);
     }
     const tokenizer = tokenizerOf(checkpoint);
     const { fold, withoutRationales, settings } = job;
@@ -92,17 +93,6 @@ export async function openJob(job: TrainJob): Promise<OpenedJob> {
     await close();
     throw error;
   }
-}
-
-/** Throws a UserError for an adapter that a broken run left: nothing can be trained on from NaN. */
-async function requireFinite({ name, modules }: Adapter): Promise<void> {
-  for (const [path, { A, B }] of modules)
-    for (const data of [A, B]) {
-      const { shape, dtype } = data;
-      const values = await unpackDense({ kind: 'dense', path: data.name, shape, dtype: dtype as 'F32', data });
-      if (!values.every(Number.isFinite))
-        throw new UserError(`${name}: ${path} holds numbers that are not finite: train on from another adapter`);
-    }
 }
 
 /** What the job will take on this GPU. Throws a UserError where it does not fit. */

@@ -9,6 +9,8 @@ export async function readMatrix(data: TensorInfo): Promise<Float32Array<ArrayBu
   const dtype = data.dtype as 'F32' | 'F16' | 'BF16';
   const values = await unpackDense({ kind: 'dense', path: data.name, shape: data.shape, dtype, data });
   if (!values.every(Number.isFinite))
-    throw new UserError(`${data.source.name}: ${quote(data.name)} holds NaN or infinity; the file is damaged`);
+    throw new UserError(
+      `${data.source.name}: ${quote(data.name)} holds numbers that are not finite; the file is damaged`,
+    );
   return values;
 }

@@ -1,10 +1,9 @@
 /** Puts a PEFT LoRA adapter on a loaded model: each module's A and B beside the projection that it updates. */
 import { UserError } from '../errors.ts';
-import { unpackDense } from '../formats/dequantize.ts';
-import type { Adapter } from '../formats/peft.ts';
+import { readMatrix } from '../formats/lora_matrix.ts';
+import type { Adapter, LoraTensors } from '../formats/peft.ts';
 import type { TensorInfo } from '../formats/tensor.ts';
 import type { Gpu } from '../gpu/gpu.ts';
-import type { Tensor } from '../gpu/tensor.ts';
 import { type ModelWeights, type Projection, projections } from './weights.ts';
 
 /** A linear of the model: its projection, the columns of it that it makes, and its number in the network. */
@@ -24,29 +23,34 @@ export function linearPlaces(model: ModelWeights): Map<string, LinearPlace> {
   return places;
 }
 
-/** Throws a UserError that names the module where the adapter was made for another model. */
-export async function attachAdapter(gpu: Gpu, model: ModelWeights, adapter: Adapter): Promise<void> {
+/** An adapted linear with its matrices as they are in the files: A [r, K], B [N, r]. */
+export interface PlacedModule extends LinearPlace, LoraTensors {
+  path: string;
+}
+
+/** Where an adapter's matrices belong. Throws a UserError that names the module where it was made for another model. */
+export function placeModules(model: ModelWeights, adapter: Adapter): PlacedModule[] {
   const places = linearPlaces(model);
-  for (const [path, { A, B, r, scale }] of adapter.modules) {
+  return [...adapter.modules].map(([path, module]) => {
     const place = places.get(path);
     if (!place)
       throw new UserError(
         `${adapter.name}: ${path} is not a linear of this model's ${model.config.layers} layers: the adapter belongs to another model`,
       );
-    const { p, column, N, site } = place;
+    const { p, N } = place;
+    const { A, B, r } = module;
     const fits = A.shape[0] === r && A.shape[1] === p.K && B.shape[0] === N && B.shape[1] === r;
     if (!fits)
       throw new UserError(
         `${adapter.name}: ${path} has A [${A.shape}] and B [${B.shape}], and this model's layer takes [${r}, ${p.K}] and [${N}, ${r}]: the adapter belongs to another model`,
       );
-    const lora = { r, scale, A: await upload(gpu, adapter.name, A), B: await upload(gpu, adapter.name, B) };
-    p.loras.push({ column, lora, site });
-  }
+    return { ...place, ...module, path };
+  });
 }
 
-async function upload(gpu: Gpu, name: string, data: TensorInfo): Promise<Tensor> {
-  const dtype = data.dtype as 'F32' | 'F16' | 'BF16';
-  const values = await unpackDense({ kind: 'dense', path: data.name, shape: data.shape, dtype, data });
-  if (!values.every(Number.isFinite)) throw new UserError(`${name}: ${data.name} holds NaN or infinity`);
-  return gpu.upload(data.name, 'f32', data.shape, values);
+/** Throws a UserError for an adapter of another model, or one that holds numbers that are not finite. */
+export async function attachAdapter(gpu: Gpu, model: ModelWeights, adapter: Adapter): Promise<void> {
+  const upload = async (data: TensorInfo) => gpu.upload(data.name, 'f32', data.shape, await readMatrix(data));
+  for (const { p, column, site, r, scale, A, B } of placeModules(model, adapter))
+    p.loras.push({ column, lora: { r, scale, A: await upload(A), B: await upload(B) }, site });
 }

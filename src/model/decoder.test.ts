@@ -13,6 +13,7 @@ import {
   readGolden,
 } from '../../test/golden/golden.ts';
 import { describeGpus } from '../../test/gpus.ts';
+import { relativeError } from '../../test/numeric.ts';
 import { openCheckpoint } from '../formats/checkpoint_file.ts';
 import { readAdapter } from '../formats/peft.ts';
 import type { Gpu } from '../gpu/gpu.ts';
@@ -23,16 +24,6 @@ import { attachAdapter } from './adapter.ts';
 import { activations, forward, project } from './decoder.ts';
 import { loadModel } from './load.ts';
 import { freeModel } from './weights.ts';
-
-/** ‖actual − expected‖ / ‖expected‖; NaN if anything is. */
-function relativeError(actual: ArrayLike<number>, expected: ArrayLike<number>): number {
-  let [difference, size] = [0, 0];
-  for (let i = 0; i < expected.length; i++) {
-    difference += (actual[i] - expected[i]) ** 2;
-    size += expected[i] ** 2;
-  }
-  return Math.sqrt(difference / size);
-}
 
 /** Runs a golden model: hidden states by depth, the final norm's output and the logits, all as floats. */
 async function run(g: Gpu, name: string, golden: Map<string, GoldenTensor>, adapter?: string) {

@@ -1,12 +1,11 @@
 /** LoRA on a frozen base (Hu et al. 2021): new matrices, or those of an adapter that exists. */
 import { keyOf, philox } from '../../kernels/dropout/philox.ts';
 import { uniform } from '../data/random.ts';
-import { UserError } from '../errors.ts';
-import { unpackDense } from '../formats/dequantize.ts';
+import { readMatrix } from '../formats/lora_matrix.ts';
 import type { Adapter, AdapterConfig, AdapterToWrite } from '../formats/peft.ts';
 import type { Gpu } from '../gpu/gpu.ts';
 import type { Tensor } from '../gpu/tensor.ts';
-import { type LinearPlace, linearPlaces } from '../model/adapter.ts';
+import { type LinearPlace, linearPlaces, placeModules } from '../model/adapter.ts';
 import { freeModel, type ModelWeights } from '../model/weights.ts';
 import { Parameters } from './parameters.ts';
 import { recordCopies, type Trainable } from './trainable.ts';
@@ -44,15 +43,10 @@ export async function newLora(gpu: Gpu, model: ModelWeights, s: LoraSettings): P
 
 /** The matrices of an adapter, to be trained on: ranks and scales are the adapter's. Throws a UserError where it is of another model. */
 export async function continuedLora(gpu: Gpu, model: ModelWeights, adapter: Adapter): Promise<Trainable> {
-  const places = linearPlaces(model);
-  const modules = [...adapter.modules].map(([path, { A, B, r: rank, scale }]) => {
-    const place = places.get(path);
-    if (!place)
-      throw new UserError(`${adapter.name}: ${path} is not a linear of this model: the adapter is of another`);
-    const read = (data: typeof A) =>
-      unpackDense({ kind: 'dense', path: data.name, shape: data.shape, dtype: data.dtype as 'F32', data });
-    return { ...place, path, rank, scale, start: async () => ({ A: await read(A), B: await read(B) }) };
-  });
+  const modules = placeModules(model, adapter).map(({ A, B, r: rank, ...place }) => ({
+    ...{ ...place, rank },
+    start: async () => ({ A: await readMatrix(A), B: await readMatrix(B) }),
+  }));
   return trainable(gpu, model, modules, 0);
 }
 

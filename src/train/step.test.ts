@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { GOLDEN, type GoldenTensor, goldenPath, goldenSequences, readGolden } from '../../test/golden/golden.ts';
 import { describeGpus } from '../../test/gpus.ts';
 import { describeMatrixGpu } from '../../test/matrix_gpus.ts';
+import { relativeError } from '../../test/numeric.ts';
 import { openCheckpoint } from '../formats/checkpoint_file.ts';
 import { readAdapter } from '../formats/peft.ts';
 import type { Gpu } from '../gpu/gpu.ts';
@@ -74,17 +75,6 @@ async function gradients(g: Gpu, t: Trainable, lossScale: number): Promise<Map<s
 
 const bits = async (g: Gpu, t: Trainable): Promise<Uint32Array[]> =>
   Promise.all(t.parameters.all.map(async (p) => new Uint32Array((await g.read(p.value)).buffer.slice(0))));
-
-/** ‖actual − expected‖ / ‖expected‖; NaN if anything is. */
-function relativeError(actual: ArrayLike<number>, expected: ArrayLike<number>): number {
-  expect(actual.length).toBe(expected.length);
-  let [difference, size] = [0, 0];
-  for (let i = 0; i < expected.length; i++) {
-    difference += (actual[i] - expected[i]) ** 2;
-    size += expected[i] ** 2;
-  }
-  return Math.sqrt(difference / size);
-}
 
 /** What the golden file has of a parameter made of the linears or tensors in its name: [golden name, rows] in order. */
 function goldenParts(golden: Map<string, GoldenTensor>, parameter: string): string[] {
