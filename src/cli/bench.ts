@@ -42,7 +42,8 @@ export function benchCommand(program: Command): void {
     .addHelpText(
       'after',
       `
-Each case runs once into outputs filled with NaN and is checked against a float64 reference on a sample; then it is
+Each case runs once into outputs filled with NaN (with numbers known beforehand where a kernel adds to them or works in
+place) and is checked against a float64 reference on a sample; then it is
 timed warm by the GPU's own clock. "error/allowed" is the largest error over what rounding explains: above 1 the check
 has failed. "ceiling" is the least time that its bytes and FLOPs take at the rates measured in this run, over its time;
 operands that stay in a cache can take it above 100 %.
