@@ -1,5 +1,5 @@
 /** The specification of dropout in float64; being linear in x, it is its own backward pass with dy for x. */
-import { keep, threshold } from './philox.ts';
+import { keep, threshold } from './mask.ts';
 
 export interface DropoutPlace {
   key: readonly [number, number];

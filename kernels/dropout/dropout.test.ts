@@ -3,7 +3,8 @@ import { describeGpus } from '../../test/gpus.ts';
 import { EPS, expectClose, fromGpu, normal, poisoned, runOnce, toGpu } from '../../test/numeric.ts';
 import { dropoutRef } from './dropout.ref.ts';
 import { dropout } from './dropout.ts';
-import { type Block, keep, keyOf, philox, philoxWgsl, threshold } from './philox.ts';
+import { keep, maskWgsl, pcg4d, threshold } from './mask.ts';
+import { type Block, keyOf, philox } from './philox.ts';
 
 // The known answers that come with the authors' Random123 library: counter, key, words.
 const KNOWN: [Block, [number, number], Block][] = [
@@ -43,6 +44,29 @@ test('the mask drops the share it is asked to, and neither steps, sites, seeds n
     expect(Math.abs(share(base.map((b, i) => b === other[i])) - 0.5)).toBeLessThan(5 * Math.sqrt(0.25 / n));
 });
 
+test('no lag, neighbouring site, step or seed correlates with a mask', () => {
+  const n = 30_000;
+  const at = (seed: number, step: number, site: number) => (i: number) =>
+    keep(keyOf(seed), step, site, i, threshold(0.5));
+  const base = Array.from({ length: n + 4096 }, (_, i) => at(1, 0, 0)(i));
+  const agreements: number[] = [];
+  const agree = (other: (i: number) => boolean) =>
+    agreements.push(Array.from({ length: n }, (_, i) => other(i) === base[i]).filter(Boolean).length / n - 0.5);
+  for (const lag of [1, 2, 3, 4, 5, 8, 16, 64, 576, 896, 1536, 4096]) agree((i) => base[i + lag]);
+  for (let k = 0; k < 8; k++) {
+    agree(at(1, 1 << k, 0));
+    agree(at(1, 0, 1 << k));
+    agree(at(1 + (1 << k), 0, 0));
+  }
+  // Each is a binomial's deviation; thirty-six of them stay within five.
+  for (const a of agreements) expect(Math.abs(a)).toBeLessThan(5 * Math.sqrt(0.25 / n));
+  // All sixteen patterns of four neighbours are as likely: a chi-square of 15 degrees, at one in a million.
+  const counts = new Array<number>(16).fill(0);
+  for (let i = 0; i < n; i += 4) counts[base.slice(i, i + 4).reduce((w, bit) => 2 * w + Number(bit), 0)]++;
+  const expected = n / 4 / 16;
+  expect(counts.reduce((sum, c) => sum + (c - expected) ** 2 / expected, 0)).toBeLessThan(56);
+});
+
 test('thresholds', () => {
   expect(threshold(0)).toBe(0);
   expect(threshold(0.5)).toBe(2 ** 31);
@@ -60,21 +84,19 @@ const SHAPES = [
 ];
 
 describeGpus('dropout', (gpu) => {
-  test('philox on the GPU is philox on the host', async () => {
+  test('pcg4d on the GPU is pcg4d on the host', async () => {
     const g = gpu();
-    const cases = KNOWN.map(([counter, key]) => [...counter, ...key, 0, 0]);
-    for (let i = 0; i < 61; i++)
-      cases.push([...philox([i, 0, 0, 1], [7, 8]), ...philox([i, 0, 0, 2], [7, 8]).slice(2), 0, 0]);
-    const input = toGpu(g, 'input', 'u32', [64, 8], cases.flat());
+    const cases = Array.from({ length: 64 }, (_, i) => philox([i, 0, 0, 1], [7, 8]));
+    cases.splice(0, 2, [0, 0, 0, 0], [0xffffffff, 0xffffffff, 0xffffffff, 0xffffffff]);
+    const input = toGpu(g, 'input', 'u32', [64, 4], cases.flat());
     const y = poisoned(g, 'y', 'u32', [64, 4]);
     const main = `
       @group(0) @binding(0) var<storage, read> input: array<vec4<u32>>;
       @group(0) @binding(1) var<storage, read_write> y: array<vec4<u32>>;
       @compute @workgroup_size(64)
-      fn main(@builtin(local_invocation_index) t: u32) { y[t] = philox(input[2u * t], input[2u * t + 1u].xy); }`;
-    await runOnce(g, (r) => r.dispatch({ label: 'philox', code: philoxWgsl + main, bindings: [input, y], grid: [1] }));
-    const words = cases.flatMap((c) => philox(c.slice(0, 4) as Block, [c[4], c[5]]));
-    expect([...(await fromGpu(g, y))]).toEqual(words);
+      fn main(@builtin(local_invocation_index) t: u32) { y[t] = pcg4d(input[t]); }`;
+    await runOnce(g, (r) => r.dispatch({ label: 'pcg4d', code: maskWgsl + main, bindings: [input, y], grid: [1] }));
+    expect([...(await fromGpu(g, y))]).toEqual(cases.flatMap(pcg4d));
     g.free(input, y);
   });
 

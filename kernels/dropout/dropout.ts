@@ -1,10 +1,10 @@
-/** Dropout whose mask is computed, never stored. Formula and layouts: dropout.wgsl; the random bits: philox.wgsl. */
+/** Dropout whose mask is computed, never stored. Formula and layouts: dropout.wgsl; the random bits: pcg4d.wgsl. */
 import type { Caps } from '../../src/gpu/adapter.ts';
 import { type Dim, fold, type Recorder } from '../../src/gpu/recorder.ts';
 import type { Tensor } from '../../src/gpu/tensor.ts';
 import { float, specialise } from '../../src/gpu/wgsl.ts';
 import source from './dropout.wgsl' with { type: 'text' };
-import { philoxWgsl, siteDim, threshold } from './philox.ts';
+import { maskWgsl, siteDim, threshold } from './mask.ts';
 
 export interface Dropout {
   /** [M, C], f16 or f32, at most 2^32 elements */
@@ -36,7 +36,7 @@ export function dropout(r: Recorder, a: Dropout): void {
       enable: a.x.dtype === 'f16' ? ['f16'] : [],
       alias: { Elem: a.x.dtype },
       constants: { C, THRESHOLD: threshold(a.p), GAIN: float(1 / (1 - a.p)), WG },
-      include: [philoxWgsl],
+      include: [maskWgsl],
     }),
     bindings: [a.x, a.y, a.rows, a.state, siteDim(r.gpu, a.site)],
     grid: () => fold(Math.ceil((a.rows.count * C) / (4 * WG))),

@@ -6,7 +6,7 @@
 //   state    (seed's low word, its high word, step, -)
 //   place.x  the site: which dropout of the network this is
 //
-// keep() is a function of (seed, step, site, index) alone (philox.wgsl, included), so the backward pass is this
+// keep() is a function of (seed, step, site, index) alone (pcg4d.wgsl, included), so the backward pass is this
 // kernel again, with dy for x and dx for y, and no mask is stored. One thread four neighbouring elements, because
 // one block of random words serves four. Bound by memory: two Elem moved an element.
 // Constants: C, THRESHOLD (p 2^32), GAIN (f32, 1 / (1 - p)), WG (threads). Alias: Elem.

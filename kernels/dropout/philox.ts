@@ -1,13 +1,7 @@
 /**
- * Philox 4x32-10 on the host (Salmon et al. 2011), word for word what philox.wgsl computes: for tests, and for
- * whatever the host draws that must depend on a position only, such as the batches of a step.
+ * Philox 4x32-10 (Salmon, Moraes, Dror and Shaw, "Parallel random numbers: as easy as 1, 2, 3", SC 2011): what the host
+ * draws that must depend on a position only, such as the batches of a step. The GPU's masks come from pcg4d.wgsl.
  */
-import type { Gpu } from '../../src/gpu/gpu.ts';
-import type { Dim } from '../../src/gpu/recorder.ts';
-import source from './philox.wgsl' with { type: 'text' };
-
-/** The WGSL text of `philox`, `keep4` and `keep`, for `specialise`'s include. */
-export const philoxWgsl: string = source;
 
 export type Block = [number, number, number, number];
 
@@ -35,36 +29,5 @@ function product(a: number, b: number): [number, number] {
   return [Math.floor(high / 65536), Math.imul(x, y)];
 }
 
-/** The word below which an element is dropped: `p`, in [0, 1), as a share of 2^32. */
-export function threshold(p: number): number {
-  if (!(p >= 0 && p < 1)) throw new RangeError(`a dropout probability must be in [0, 1), not ${p}`);
-  return Math.min(2 ** 32 - 1, Math.round(p * 2 ** 32));
-}
-
-/** Whether element `index` of `site` stays in `step`; `dropBelow` is `threshold(p)`. */
-export function keep(
-  key: readonly [number, number],
-  step: number,
-  site: number,
-  index: number,
-  dropBelow: number,
-): boolean {
-  return philox([Math.floor(index / 4), site, step, 0], key)[index % 4] >= dropBelow;
-}
-
 /** A seed, a whole number below 2^53, as a key. */
 export const keyOf = (seed: number): [number, number] => [seed >>> 0, Math.floor(seed / 2 ** 32)];
-
-const sites = new WeakMap<Gpu, Map<number, Dim>>();
-
-/**
- * A uniform whose x is `site`, one a device and number. A place in the network is data to the kernels, not a
- * constant of theirs: as a constant it would make a pipeline of its own for every linear of every layer.
- */
-export function siteDim(gpu: Gpu, site: number): Dim {
-  let known = sites.get(gpu);
-  if (!known) sites.set(gpu, (known = new Map()));
-  let dim = known.get(site);
-  if (!dim) known.set(site, (dim = gpu.dim('dropout site', site)));
-  return dim;
-}

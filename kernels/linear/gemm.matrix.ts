@@ -6,7 +6,7 @@ import type { Caps } from '../../src/gpu/adapter.ts';
 import { type Dim, fold, type Recorder } from '../../src/gpu/recorder.ts';
 import type { Tensor } from '../../src/gpu/tensor.ts';
 import { specialise, unroll } from '../../src/gpu/wgsl.ts';
-import { philoxWgsl } from '../dropout/philox.ts';
+import { maskWgsl } from '../dropout/mask.ts';
 import columnSource from './gemm.column.wgsl' with { type: 'text' };
 import directSource from './gemm.direct.wgsl' with { type: 'text' };
 import f16Source from './gemm.f16.wgsl' with { type: 'text' };
@@ -176,7 +176,7 @@ export function gemmCode(a: Gemm, p: GemmPlan, out: 'f16' | 'f32', loops = false
       },
       constants,
       include: [
-        ...[backwardShape, ...(dropout ? [philoxWgsl, maskDropout] : [maskNone])],
+        ...[backwardShape, ...(dropout ? [maskWgsl, maskDropout] : [maskNone])],
         ...[dense('left', a.left), ...right, direct ? directSource : stagedSource],
         ...(four ? [out4] : [scatter ? scatterSource : columnSource, out1]),
       ],

@@ -3,7 +3,7 @@ import type { Caps } from '../../src/gpu/adapter.ts';
 import type { Dim, Recorder } from '../../src/gpu/recorder.ts';
 import type { Tensor } from '../../src/gpu/tensor.ts';
 import { type Constant, specialise } from '../../src/gpu/wgsl.ts';
-import { philoxWgsl } from '../dropout/philox.ts';
+import { maskWgsl } from '../dropout/mask.ts';
 import backwardDense from './backward.dense.wgsl' with { type: 'text' };
 import backwardQ4 from './backward.q4.wgsl' with { type: 'text' };
 import denseF16Scalar from './dense.f16.scalar.wgsl' with { type: 'text' };
@@ -141,7 +141,7 @@ export function linearBackward(r: Recorder, a: LinearBackward, label = 'linear',
   const constants: Record<string, Constant> = { ...tile, ROLLED: r.gpu.description.software };
   const include = [backwardShape, N % 4 || ldy % 4 || column % 4 ? dyScalar : dyVec4];
   include.push(
-    ...(a.dropout ? [philoxWgsl, K % 4 ? maskDropout1 : maskDropout] : [maskNone]),
+    ...(a.dropout ? [maskWgsl, K % 4 ? maskDropout1 : maskDropout] : [maskNone]),
     K % 4 || perm ? dxScalar : dxVec4,
   );
   const bindings = [target, weight.kind === 'q4' ? weight.words : weight.data, dy, rows, shape];

@@ -1,5 +1,5 @@
 // Dropout's factors for x [M, K], K a multiple of 4: 0 or 1 / (1 - p), made again from their counters: dropout.wgsl made
-// the same in the forward pass. Includes philox.wgsl.
+// the same in the forward pass. Includes pcg4d.wgsl.
 //
 //   state  (seed's low word, its high word, step, -)
 

@@ -2,7 +2,7 @@
 import type { Gpu } from '../../src/gpu/gpu.ts';
 import type { Dim } from '../../src/gpu/recorder.ts';
 import type { Tensor } from '../../src/gpu/tensor.ts';
-import { threshold } from '../dropout/philox.ts';
+import { threshold } from '../dropout/mask.ts';
 
 /** The mask that the forward pass put on x. */
 export interface DropoutMask {

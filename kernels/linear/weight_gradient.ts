@@ -3,7 +3,7 @@ import type { Caps } from '../../src/gpu/adapter.ts';
 import type { Dim, Recorder } from '../../src/gpu/recorder.ts';
 import type { Tensor } from '../../src/gpu/tensor.ts';
 import { specialise } from '../../src/gpu/wgsl.ts';
-import { philoxWgsl } from '../dropout/philox.ts';
+import { maskWgsl } from '../dropout/mask.ts';
 import dyScalar from './dy.scalar.wgsl' with { type: 'text' };
 import dyVec4 from './dy.vec4.wgsl' with { type: 'text' };
 import { type GemmPlan, planGemm, recordGemm } from './gemm.matrix.ts';
@@ -128,7 +128,7 @@ export function weightGradient(r: Recorder, a: WeightGradient, label = 'linear',
     ...(splits > 1 ? {} : epilogue),
   });
   const include = [backwardShape, K % 4 ? xScalar : xVec4, N % 4 || ldy % 4 || column % 4 ? dyScalar : dyVec4];
-  include.push(...(a.dropout ? [philoxWgsl, K % 4 ? maskDropout1 : maskDropout] : [maskNone]));
+  include.push(...(a.dropout ? [maskWgsl, K % 4 ? maskDropout1 : maskDropout] : [maskNone]));
   r.dispatch({
     label: `${label} weight gradient`,
     code: specialise(source, {

@@ -52,6 +52,7 @@ export interface TrainOptions {
   dryRun?: boolean;
   checkpointEvery: Interval;
   maxSteps?: number;
+  profile?: boolean;
   chunkTokens?: number;
   keepMemory?: number;
   memory?: number;
@@ -90,6 +91,7 @@ export function trainCommand(program: Command): void {
         .default({ every: 5, unit: 'minutes' }, '5m'),
     )
     .option('--max-steps <n>', 'stop after so many steps, as Ctrl-C would', positive)
+    .option('--profile', 'at the end, say which kernels a step spends its GPU time in')
     .option('--chunk-tokens <n>', 'tokens on the GPU at a time: fewer take less memory', positive)
     .option('--keep-memory <GiB>', 'memory that spares running layers again (default: 2)', gibibytes)
     .option('--memory <GiB>', 'refuse a run that takes more GPU memory than this', gibibytes)
@@ -258,6 +260,7 @@ async function trainInto(gpu: Gpu, opened: OpenedJob, folder: RunFolder, o: Trai
       signal: interrupted.signal,
       due: (steps, seconds) => (unit === 'steps' ? steps >= every : seconds >= 60 * every),
       maxSteps: o.maxSteps,
+      profile: o.profile,
     });
     reporter.finish(result, folder);
     if (!result.complete) {

@@ -163,6 +163,8 @@ export interface RunOptions {
   due(steps: number, seconds: number): boolean;
   /** Ends the run, with a checkpoint, when so many steps were tried in all. */
   maxSteps?: number;
+  /** Tell at the end where a step's time on the GPU goes. */
+  profile?: boolean;
   openGpu?: (options: OpenOptions) => Promise<Gpu>;
 }
 
@@ -244,7 +246,7 @@ async function runSession(
   { trainable, trainer }: Session,
   opened: OpenedJob,
   folder: RunFolder,
-  { reporter, signal, due, maxSteps = Number.POSITIVE_INFINITY }: RunOptions,
+  { reporter, signal, due, maxSteps = Number.POSITIVE_INFINITY, profile }: RunOptions,
 ): Promise<RunResult> {
   const { settings } = opened.job;
   if (await folder.hasCheckpoint()) trainer.state = (await loadCheckpoint(folder.checkpoint, trainable)).state;
@@ -279,6 +281,7 @@ async function runSession(
     }
     if (trainer.state.tried !== saved.step) await save();
     await folder.draw();
+    if (profile) for (const line of await trainer.profile()) reporter.note(line);
   } finally {
     signal.removeEventListener('abort', end);
   }

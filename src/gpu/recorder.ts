@@ -108,6 +108,24 @@ export class Recorder {
   }
 }
 
+/** A dispatch's name and its time on the GPU. */
+export interface KernelTime {
+  label: string;
+  ns: number;
+}
+
+/** Times summed by label, longest first, a printable line each. */
+export function profileLines(times: readonly KernelTime[]): string[] {
+  const byLabel = new Map<string, { ns: number; n: number }>();
+  for (const { label, ns } of times) {
+    const sum = byLabel.get(label) ?? { ns: 0, n: 0 };
+    byLabel.set(label, { ns: sum.ns + ns, n: sum.n + 1 });
+  }
+  return [...byLabel]
+    .sort((a, b) => b[1].ns - a[1].ns)
+    .map(([label, { ns, n }]) => `${label.padEnd(36)} ${(ns / 1e3).toFixed(0).padStart(8)} µs  ${n} dispatches`);
+}
+
 export class Recording {
   readonly gpu: Gpu;
   readonly #steps: readonly Step[];
@@ -139,9 +157,9 @@ export class Recording {
   }
 
   /** One replay with every dispatch timed on the GPU: label and nanoseconds, in order. */
-  async profile(): Promise<{ label: string; ns: number }[]> {
+  async profile(): Promise<KernelTime[]> {
     const { device } = this.gpu;
-    const out: { label: string; ns: number }[] = [];
+    const out: KernelTime[] = [];
     const CHUNK = 1024; // a query set holds at most 4096 timestamps
     for (let from = 0; from < this.#steps.length; from += CHUNK) {
       const steps = this.#steps.slice(from, from + CHUNK);

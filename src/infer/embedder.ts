@@ -10,7 +10,7 @@ import { rmsNorm } from '../../kernels/rms_norm/rms_norm.ts';
 import { UserError } from '../errors.ts';
 import type { ModelConfig } from '../formats/config.ts';
 import type { Gpu } from '../gpu/gpu.ts';
-import { Recorder, type Recording } from '../gpu/recorder.ts';
+import { type KernelTime, Recorder, type Recording } from '../gpu/recorder.ts';
 import { type Activations, activationBytes, activations, forward } from '../model/decoder.ts';
 import { type EmbeddingActivations, embedding, embeddingActivations } from '../model/embedding.ts';
 import type { Tokenizer } from '../model/tokenizer.ts';
@@ -171,7 +171,7 @@ export class Embedder {
   }
 
   /** One batch, each dispatch timed on the GPU: label and nanoseconds. */
-  async profile(tokens: readonly Uint32Array[]): Promise<{ label: string; ns: number }[]> {
+  async profile(tokens: readonly Uint32Array[]): Promise<KernelTime[]> {
     this.#seqs.set(tokens);
     return this.#recording.profile();
   }

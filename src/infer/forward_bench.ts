@@ -1,5 +1,6 @@
 /** Tokens a second of whole forward passes, for published shapes with random int4 weights, and where the time goes. */
 import type { Gpu } from '../gpu/gpu.ts';
+import { profileLines } from '../gpu/recorder.ts';
 import { SHAPES, syntheticModel } from '../model/synthetic.ts';
 import type { Tokenizer } from '../model/tokenizer.ts';
 import { Embedder } from './embedder.ts';
@@ -56,15 +57,7 @@ export async function forwardBench(gpu: Gpu, print: (line: string) => void): Pro
     print(
       `${name.padEnd(14)} int4, ${n} x ${length}: ${Math.round(total / seconds)} tokens/s, ${(flops / seconds / 1e12).toFixed(1)} TFLOP/s, ${((1e3 * seconds) / 10).toFixed(2)} ms a batch`,
     );
-    if (gpu.caps.timestamps) {
-      const byLabel = new Map<string, { ns: number; n: number }>();
-      for (const { label, ns } of await embedder.profile(tokens)) {
-        const sum = byLabel.get(label) ?? { ns: 0, n: 0 };
-        byLabel.set(label, { ns: sum.ns + ns, n: sum.n + 1 });
-      }
-      for (const [label, { ns, n }] of [...byLabel].sort((a, b) => b[1].ns - a[1].ns))
-        print(`    ${label.padEnd(36)} ${(ns / 1e3).toFixed(0).padStart(8)} µs  ${n} dispatches`);
-    }
+    if (gpu.caps.timestamps) for (const line of profileLines(await embedder.profile(tokens))) print(`    ${line}`);
     embedder.free();
   }
 }

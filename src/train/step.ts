@@ -11,7 +11,7 @@ import { keyOf } from '../../kernels/dropout/philox.ts';
 import { TokenRows } from '../../kernels/embed_backward/token_rows.ts';
 import { setGradNorm } from '../../kernels/grad_norm/grad_norm.ts';
 import type { Gpu } from '../gpu/gpu.ts';
-import { Recorder, type Recording } from '../gpu/recorder.ts';
+import { type KernelTime, Recorder, type Recording } from '../gpu/recorder.ts';
 import type { Tensor } from '../gpu/tensor.ts';
 import { backward, backwardActivations, backwardTensors, keepInputs } from '../model/backward.ts';
 import { activations, forward } from '../model/decoder.ts';
@@ -68,6 +68,8 @@ export interface Step {
   run(input: StepInput): Promise<StepOutcome>;
   /** The kernels of a step in one chunk, in order. */
   readonly labels: readonly string[];
+  /** GPU time of every dispatch of a step of one chunk: the last one that ran, run again. For benchmarks. */
+  profile(): Promise<KernelTime[]>;
   free(): void;
 }
 
@@ -203,6 +205,12 @@ export async function createStep(
     };
   }
 
+  async function profile(): Promise<KernelTime[]> {
+    const times: KernelTime[] = [];
+    for (const recording of [...compiled, trainable.refresh]) times.push(...(await recording.profile()));
+    return times;
+  }
+
   function free(): void {
     for (const recording of compiled) recording.free();
     seqs.free();
@@ -211,5 +219,5 @@ export async function createStep(
     gpu.free(vectors, dvectors, dout, targets, outcome);
   }
 
-  return { run, free, labels: recorders.flatMap((r) => r.dispatches.map((d) => d.label)) };
+  return { run, profile, free, labels: recorders.flatMap((r) => r.dispatches.map((d) => d.label)) };
 }

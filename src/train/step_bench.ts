@@ -3,6 +3,7 @@
  * tokens and 112 passages of 32, rank 32 on all linears, dropout .05, layers run again in the backward pass.
  */
 import type { Gpu } from '../gpu/gpu.ts';
+import { profileLines } from '../gpu/recorder.ts';
 import { SHAPES, syntheticModel } from '../model/synthetic.ts';
 import { newLora } from './lora_weights.ts';
 import { createStep, type StepInput, type StepOptions } from './step.ts';
@@ -51,6 +52,8 @@ export interface StepTiming {
   /** The most bytes of tensors that were on the GPU at once. */
   gpuBytes: number;
   dispatches: number;
+  /** GPU time by kernel of a step in one chunk, where the GPU tells. */
+  profile: string[];
 }
 
 /** Runs `warm` steps, then times `steps`. Throws an Error where a loss is not finite or an update is left out. */
@@ -89,6 +92,7 @@ export async function timeStep(gpu: Gpu, c: StepCase, { warm = 3, steps = 10 } =
   const timing = {
     ...{ model: c.model, tokens, chunkTokens: c.chunkTokens, keep: c.keep, ms, tokensPerSecond: (1000 * tokens) / ms },
     ...{ gpuBytes: gpu.peak, dispatches: step.labels.length },
+    profile: gpu.caps.timestamps ? profileLines(await step.profile()) : [],
   };
   step.free();
   trainable.free();
@@ -105,6 +109,7 @@ export async function stepBench(gpu: Gpu, print: (line: string) => void): Promis
     print(
       `${t.model.padEnd(14)} int4, LoRA r 32, ${t.tokens} tokens in chunks of ${t.chunkTokens}, layers ${t.keep ? 'kept' : 'run again'}: ${t.ms.toFixed(1)} ms a step, ${Math.round(t.tokensPerSecond)} tokens/s, ${(t.gpuBytes / 1e9).toFixed(2)} GB, ${t.dispatches} dispatches`,
     );
+    for (const line of t.profile) print(`    ${line}`);
   }
   return timings;
 }

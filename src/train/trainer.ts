@@ -2,6 +2,7 @@
 import { UserError } from '../errors.ts';
 import type { ModelConfig } from '../formats/config.ts';
 import type { Gpu } from '../gpu/gpu.ts';
+import { profileLines } from '../gpu/recorder.ts';
 import { backwardBytes } from '../model/backward.ts';
 import { activationBytes } from '../model/decoder.ts';
 import type { Tokenizer } from '../model/tokenizer.ts';
@@ -204,6 +205,12 @@ export class Trainer {
     const all = this.#settings.pool === 'all';
     const pool = all ? passages.map((_, row) => row) : [...new Set(labels)].sort((a, b) => a - b);
     return mine(this.#rankWith, this.#data, pool, count);
+  }
+
+  /** GPU time by kernel of the last step's last chunk, run again: a printable line each. Nothing on a GPU that cannot tell. */
+  async profile(): Promise<string[]> {
+    const { gpu } = this.#trainable.parameters;
+    return gpu.caps.timestamps && this.state.tried > 0 ? profileLines(await this.#step.profile()) : [];
   }
 
   free(): void {
