@@ -57,6 +57,15 @@ export interface GemmShape {
   /** Columns of left's tensor, and the first that is meant. */
   leftLd: number;
   leftColumn: number;
+  blocks?: GemmBlocks;
+}
+
+/** Two or three adapters of rank `rank` that make a product together: what the sum's columns, out's rows or out's columns are cut into. */
+export interface GemmBlocks {
+  along: 'sum' | 'rows' | 'columns';
+  /** Multiples of 64. */
+  widths: readonly number[];
+  rank: number;
 }
 
 /** Workgroups that fill an H200 (132 processors, two each), the shortest sum worth a part of its own, tiles of M before the next of N. */
@@ -75,9 +84,11 @@ export function planGemm(caps: Caps, s: GemmShape): GemmPlan | undefined {
   if (s.n % wide || (s.byRows ? s.m : s.r) % 8 || s.leftLd % 8 || s.leftColumn % 8) return undefined;
   if ((s.byRows ? s.r : s.m) < 16 || (s.group ?? 32) % 32) return undefined;
   const whole = (n: number) => Math.ceil(n / 16) * 16;
-  const large = Math.ceil(s.m / 128) * Math.ceil(s.n / 128) >= 100;
+  const columns = s.blocks && s.blocks.along !== 'columns' ? s.blocks.rank : s.n;
+  const even = !s.blocks || s.blocks.widths.every((width) => width % 128 === 0);
+  const large = even && Math.ceil(s.m / 128) * Math.ceil(s.n / 128) >= 100;
   let tile: Pick<GemmPlan, 'BM' | 'BN' | 'WM' | 'WN'>;
-  if (s.n <= 96 && s.right !== 'u32') tile = { BM: 64, BN: whole(s.n), WM: 16, WN: whole(s.n) };
+  if (columns <= 96 && s.right !== 'u32') tile = { BM: 64, BN: whole(columns), WM: 16, WN: whole(columns) };
   else if (s.byRows && s.m <= 96) tile = { BM: whole(s.m), BN: 128, WM: whole(s.m), WN: 32 };
   else tile = large ? { BM: 128, BN: 128, WM: 64, WN: 64 } : { BM: 64, BN: 64, WM: 32, WN: 32 };
   const steps: GemmPlan['BK'][] = s.r % 64 === 0 || s.r > 256 ? [64, 32, 16] : s.r > 16 ? [32, 16] : [16];
@@ -113,16 +124,18 @@ export interface Gemm {
   rows: Dim;
   add?: boolean;
   scale?: number;
+  /** Along the sum: out [m, blocks rank]; out's rows: right [r, blocks rank]; out's columns: left [m, blocks rank]. */
+  blocks?: GemmBlocks;
   /** Multiplies left [rows, r], right [rows, n] or the result [rows, n]. */
   dropout?: DropoutMask & { on: 'left' | 'right' | 'out' };
 }
 
 /** The numbers of a call. */
 export function gemmShape(a: Gemm): GemmShape {
-  const { m, n, r, byRows, left, right, leftColumn = 0 } = a;
+  const { m, n, r, byRows, left, right, leftColumn = 0, blocks } = a;
   const q4 = 'kind' in right;
   return {
-    ...{ m, n, r, byRows, leftColumn, leftLd: left.shape[1], left: left.dtype as 'f16' },
+    ...{ m, n, r, byRows, leftColumn, blocks, leftLd: left.shape[1], left: left.dtype as 'f16' },
     ...(q4 ? { right: 'u32', group: right.group } : { right: right.dtype as 'f16' }),
   };
 }
@@ -147,9 +160,19 @@ export function gemmCode(a: Gemm, p: GemmPlan, out: 'f16' | 'f32', loops = false
     ...{ BM: p.BM, BN: p.BN, BK: p.BK, WM: p.WM, WN: p.WN, SPLITS: p.splits, GROUP_M, T, W_VECTORS },
     ...{ OUT_M: a.byRows ? a.m : 8, OUT_N: a.n, R: a.r, OUT_LD: a.outLd, OUT_COLUMN: outColumn, ADD: add ?? false },
     ...{ LEFT_LD: a.left.shape[1], LEFT_COLUMN: a.leftColumn ?? 0, LEFT_BY_R: a.byRows, LEFT_BINDING: 0 },
-    ...{ RIGHT_LD: rightByR ? a.n : a.r, RIGHT_COLUMN: 0, RIGHT_BY_R: rightByR, RIGHT_BINDING: 1 },
+    ...blockConstants(a),
+    ...{
+      RIGHT_LD: q4 || !rightByR ? a.r : (a.right as Tensor).shape[1],
+      RIGHT_COLUMN: 0,
+      RIGHT_BY_R: rightByR,
+      RIGHT_BINDING: 1,
+    },
     ...{ MASK_LEFT: dropout?.on === 'left', MASK_RIGHT: dropout?.on === 'right', MASK_OUT: dropout?.on === 'out' },
-    ...{ TAIL: a.byRows || a.r % p.BK > 0, DIRECT: direct, STAGE: Math.max(both, strips(E_PARTS)) },
+    ...{
+      TAIL: a.byRows || a.r % p.BK > 0 || a.blocks?.widths.some((w) => w % p.BK > 0) === true,
+      DIRECT: direct,
+      STAGE: Math.max(both, strips(E_PARTS)),
+    },
     ...{ L_LOADS: Math.ceil((p.BM * p.BK) / 8 / T), R_LOADS: Math.ceil((p.BN * p.BK) / 8 / W_VECTORS / T) },
     ...{ FM: p.WM / 16, FN: p.WN / 16, KK: p.BK / 16 },
     ...{ E_PARTS, EW: p.WN / E_PARTS, EN: p.WN / E_PARTS / 16, E_STEPS: p.WN / E_PARTS / 8 },
@@ -183,6 +206,18 @@ export function gemmCode(a: Gemm, p: GemmPlan, out: 'f16' | 'f32', loops = false
     },
   );
   return loops ? text : unroll(text, constants);
+}
+
+/** What gemm.matrix.wgsl knows of blocks; without any, right's columns are out's. */
+function blockConstants({ blocks, n }: Gemm): Record<string, number> {
+  if (!blocks) return { BLOCKS: 0, EDGE_1: 0, EDGE_2: 0, RANK: n };
+  const [first, second, third] = blocks.widths;
+  const total = first + second + (third ?? 0);
+  return {
+    BLOCKS: { sum: 1, rows: 2, columns: 3 }[blocks.along],
+    ...{ EDGE_1: first, EDGE_2: third === undefined ? total : first + second },
+    RANK: blocks.along === 'columns' ? n : blocks.rank,
+  };
 }
 
 /** Records a product by a plan that suits it. Sums are f32 in a fixed order. */

@@ -13,6 +13,13 @@
 // stage are padded by 16 bytes against bank conflicts. r may be cut into SPLITS spans, each a workgroup's with an out
 // of its own, PART elements apart; sum_parts adds them in order.
 //
+// Adapters that lie side by side (BLOCKS, kernels/lora/group.ts) are one product whose blocks meet at EDGE_1 and EDGE_2:
+//
+//   BLOCKS = 1   the blocks are columns of the sum: out's columns g OUT_N / G .. are sums over r in block g alone,
+//                and right [R, RANK] has RANK columns, the same for every block
+//   BLOCKS = 2   the blocks are rows of out: those of block g take right's columns g RANK .. + RANK
+//   BLOCKS = 3   the blocks are columns of out: those of block g take left's columns g R .. + R
+//
 // Reads past an edge are moved inside, so that they are finite; what left has past the end of r is zero, and results
 // past the edges are not written. Loops marked `unroll` are written out by gemm.matrix.ts, which also says what
 // LEFT_MAJOR and RIGHT_MAJOR are. Constants: OUT_M, OUT_N, R, OUT_LD, OUT_COLUMN, the plan (BM .. SPLITS), what follows
@@ -34,20 +41,22 @@ const STRIP = EW / 4u + 2u;          // vectors in a row of the epilogue's memor
 
 var<workgroup> stage: array<vec4<u32>, STAGE>;
 
-struct Edge { m0: u32, n0: u32, last: u32, end: u32 }
+/// n0: the first column of right; shift: vectors of right, or of left, before its block.
+struct Edge { m0: u32, n0: u32, last: u32, end: u32, shift: u32 }
 
 /// Row and vector of left that unit u of step r0 is.
 fn left_place(e: Edge, r0: u32, u: u32) -> vec2<u32> {
   if (LEFT_BY_R) { return vec2(min(r0 + u / L_PARTS, e.last), min(e.m0 / 8u + u % L_PARTS, OUT_M / 8u - 1u)); }
   let vector = r0 / 8u + u % L_PARTS;
-  return vec2(min(e.m0 + u / L_PARTS, e.last), select(vector, min(vector, R / 8u - 1u), TAIL));
+  let inside = select(vector, min(vector, R / 8u - 1u), TAIL);
+  return vec2(min(e.m0 + u / L_PARTS, e.last), inside + select(0u, e.shift, BLOCKS == 3u));
 }
 
 fn right_place(e: Edge, r0: u32, u: u32) -> vec2<u32> {
   let row = u * W_VECTORS / R_PARTS;
   let part = u * W_VECTORS % R_PARTS;
   if (RIGHT_BY_R) {
-    let vector = min(e.n0 / 8u + part, OUT_N / 8u - W_VECTORS);
+    let vector = min(e.n0 / 8u + part, RANK / 8u - W_VECTORS) + select(0u, e.shift, BLOCKS == 2u);
     if (LEFT_BY_R) { return vec2(min(r0 + row, e.last), vector); }
     return vec2(select(r0 + row, min(r0 + row, R - 1u), TAIL), vector);
   }
@@ -82,7 +91,6 @@ fn stage_right(e: Edge, r0: u32, u: u32, raw: RightRaw, magic: vec2<u32>) {
 fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) t: u32) {
   // GROUP_M tiles down, then one to the right: workgroups that run together share operands in the L2.
   let rows = select(dim.x, OUT_M, LEFT_BY_R);
-  let summed = select(R, dim.x, LEFT_BY_R);
   let tiles_m = (rows + BM - 1u) / BM;
   let index = wg.x + wg.y * groups.x;
   let first = index / (GROUP_M * TILES_N) * GROUP_M;
@@ -91,10 +99,15 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(num_workgroups) groups: v
   let m0 = (first + index % (GROUP_M * TILES_N) % height) * BM;
   let n0 = index % (GROUP_M * TILES_N) / height * BN;
   if (n0 >= OUT_N) { return; }
-  let span = (summed + SPLITS * BK - 1u) / (SPLITS * BK) * BK;
-  let begin = wg.z * span;
-  let end = min(begin + span, summed);
-  let edge = Edge(m0, n0, max(dim.x, 1u) - 1u, end);
+  let along = select(select(m0, n0, BLOCKS == 3u), n0 / RANK, BLOCKS == 1u);
+  let g = select(u32(along >= EDGE_1) + u32(along >= EDGE_2), along, BLOCKS == 1u);
+  let start = select(0u, select(select(EDGE_2, EDGE_1, g == 1u), 0u, g == 0u), BLOCKS == 1u);
+  let until = select(select(R, dim.x, LEFT_BY_R), select(select(R, EDGE_2, g == 1u), EDGE_1, g == 0u), BLOCKS == 1u);
+  let span = (until - start + SPLITS * BK - 1u) / (SPLITS * BK) * BK;
+  let begin = start + wg.z * span;
+  let end = min(begin + span, until);
+  let shift = select(select(0u, g * (R / 8u), BLOCKS == 3u), g * (RANK / 8u), BLOCKS == 2u);
+  let edge = Edge(m0, select(n0, n0 % RANK, BLOCKS == 1u), max(dim.x, 1u) - 1u, end, shift);
   // What the compiler does not know to be constant stays in registers, as linear.matrix.wgsl has it.
   let magic = vec2(0x64006400u, 0x54005400u) + (wg.x >> 16u);
 

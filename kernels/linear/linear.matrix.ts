@@ -1,13 +1,15 @@
 /** x · Wᵀ on subgroup matrices: which tile a shape gets, and the text that runs it. Formula and layouts: linear.matrix.wgsl. */
 import type { Caps } from '../../src/gpu/adapter.ts';
 import { fold, type Recorder } from '../../src/gpu/recorder.ts';
-import { float, specialise, unroll } from '../../src/gpu/wgsl.ts';
+import { type Constant, float, specialise, unroll } from '../../src/gpu/wgsl.ts';
+import alone from './linear.matrix.alone.wgsl' with { type: 'text' };
 import denseSource from './linear.matrix.dense.wgsl' with { type: 'text' };
 import direct from './linear.matrix.direct.wgsl' with { type: 'text' };
 import offset16 from './linear.matrix.offset16.wgsl' with { type: 'text' };
 import offset32 from './linear.matrix.offset32.wgsl' with { type: 'text' };
 import q4Source from './linear.matrix.q4.wgsl' with { type: 'text' };
 import staged from './linear.matrix.staged.wgsl' with { type: 'text' };
+import update from './linear.matrix.update.wgsl' with { type: 'text' };
 import source from './linear.matrix.wgsl' with { type: 'text' };
 import y1 from './linear.matrix.y1.wgsl' with { type: 'text' };
 import y4 from './linear.matrix.y4.wgsl' with { type: 'text' };
@@ -88,6 +90,8 @@ export function matrixFits(caps: Caps, s: LinearShape, p: MatrixPlan): boolean {
   if (!caps.matrix || caps.subgroups?.min !== 32 || caps.subgroups.max !== 32) return false;
   if (s.x !== 'f16' || s.w === 'f32' || s.K % 32 || (s.kind === 'q4' && s.group! % 32)) return false;
   if (s.M < p.BM || s.N < p.BN || s.K % p.BK) return false;
+  const { rank, widths = [] } = s.update ?? { rank: 0 };
+  if (rank % 8 || rank > p.BK || widths.some((width) => width % p.BN)) return false;
   return threads(p) <= caps.maxInvocations && stageBytes(p) <= caps.maxWorkgroupStorage;
 }
 
@@ -152,6 +156,7 @@ export function matrixCode(a: Linear, s: LinearShape, p: MatrixPlan, loops = fal
     E_PARTS,
     E_ROWS,
     E_STEPS: 16 / E_ROWS,
+    ...updateConstants(a, s),
   };
   const text = specialise(source, {
     enable: ['f16', 'subgroups', 'chromium_experimental_subgroup_matrix'],
@@ -166,14 +171,26 @@ export function matrixCode(a: Linear, s: LinearShape, p: MatrixPlan, loops = fal
       ...(q4 ? [{ offset16, zero16, offset32 }[q4.meta], q4Source] : [denseSource]),
       V === 4 ? y4 : y1,
       whole ? direct : staged,
+      s.update ? update : alone,
     ],
   });
   return loops ? text : unroll(text, constants);
 }
 
+/** What linear.matrix.update.wgsl knows of the adapters; its second edge is past the end where there are two. */
+function updateConstants({ update, scale = 1, weight }: Linear, s: LinearShape): Record<string, Constant> {
+  if (!update) return { UPDATE: 0 };
+  const [first = s.N, second = s.N] = update.lora.widths ?? [];
+  const at = weight.kind === 'q4' ? 6 : 5;
+  return {
+    ...{ UPDATE: 1, RANK: update.lora.r, H_LD: update.H.shape[1], H_BINDING: at, B_BINDING: at + 1 },
+    ...{ EDGE_1: first, EDGE_2: Math.min(first + second, s.N), LORA_SCALE: float(update.lora.scale / scale) },
+  };
+}
+
 /**
  * Records y (+)= scale · x Wᵀ + bias by a plan that fits. `a.x` is in the words' order of columns already, and
- * `a.lora` is not looked at.
+ * `a.lora` is not looked at: what of it is summed here is `a.update`.
  */
 export function recordMatrix(r: Recorder, a: Linear, p: MatrixPlan, label = 'linear'): void {
   const s = shapeOf(a);
@@ -184,7 +201,11 @@ export function recordMatrix(r: Recorder, a: Linear, p: MatrixPlan, label = 'lin
   r.dispatch({
     label: `${label} ${s.kind} matrix`,
     code: matrixCode(a, s, p, r.gpu.description.software),
-    bindings: [a.x, q4 ? weight.words : weight.data, a.y, rows, bias, ...(q4 ? [weight.params] : [])],
+    bindings: [
+      ...[a.x, q4 ? weight.words : weight.data, a.y, rows, bias],
+      ...(q4 ? [weight.params] : []),
+      ...(a.update ? [a.update.H, a.update.lora.B] : []),
+    ],
     grid: () => fold(Math.ceil(rows.count / p.BM) * Math.ceil(s.N / p.BN)),
   });
 }

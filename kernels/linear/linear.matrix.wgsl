@@ -13,6 +13,8 @@
 // load touches at once lie in different banks. With SLICES = 2 two sets of subgroups share a tile, each with every
 // other 16 of K: for grids too small to give a processor more than one tile.
 //
+// With UPDATE there is one step more, in which adapters' H and B are staged for x and W (linear.matrix.update.wgsl).
+//
 // Bound by what does not overlap: while a step is staged nothing is multiplied, since a processor holds eight subgroups
 // and they wait for each other. LADDER.md has what was tried.
 //
@@ -100,12 +102,14 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(num_workgroups) groups: v
     }
   }
 
-  for (var step = 0u; step < STEPS + zero; step++) {
-    for (var i = 0u; i < X_LOADS; i++) { // unroll
-      stage[x_to + i * X_STEP * LINE] = xs[i];
-    }
-    for (var i = 0u; i < W_LOADS; i++) { // unroll
-      unpack(w_to + i * W_STEP * LINE, ws[i], ps[i], magic);
+  for (var step = 0u; step < STEPS + UPDATE + zero; step++) {
+    if (UPDATE == 1u && step == STEPS) { stage_update(m1, n1, t); } else {
+      for (var i = 0u; i < X_LOADS; i++) { // unroll
+        stage[x_to + i * X_STEP * LINE] = xs[i];
+      }
+      for (var i = 0u; i < W_LOADS; i++) { // unroll
+        unpack(w_to + i * W_STEP * LINE, ws[i], ps[i], magic);
+      }
     }
     if (!FENCED) { workgroupBarrier(); }
     let next = step + 1u;

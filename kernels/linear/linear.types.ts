@@ -1,10 +1,11 @@
 /** What a linear layer is asked to do, and the numbers of it that a plan looks at. */
 import type { Dim } from '../../src/gpu/recorder.ts';
 import type { Tensor } from '../../src/gpu/tensor.ts';
+import type { DropoutMask } from './shape.backward.ts';
 import type { Lora, Q4Meta, Weight } from './weights.ts';
 
 /**
- * y[m, column + n] (+)= scale · Σk x[m, k] W[n, k] + bias[n] + lora.scale · (x Aᵀ Bᵀ)[m, n], for m < rows.
+ * y[m, column + n] (+)= scale · Σk x[m, k] W[n, k] + bias[n] + lora.scale · (d(x) Aᵀ Bᵀ)[m, n], for m < rows.
  * Nothing else of y is touched. Sums are f32 in a fixed order.
  */
 export interface Linear {
@@ -23,7 +24,14 @@ export interface Linear {
   add?: boolean;
   /** Multiplies x·Wᵀ before bias and adapter are added, default 1. */
   scale?: number;
+  /** An adapter on all of the layer's columns. */
   lora?: Lora;
+  /** Masks the x that the adapter sees. */
+  dropout?: DropoutMask;
+  /** f32 [M, ranks]: where to keep d(x) Aᵀ, for the backward pass. */
+  H?: Tensor;
+  /** For `product` alone: d(x) Aᵀ is in H, and scale · H Bᵀ is to be part of the product's own sums. */
+  update?: { lora: Lora; H: Tensor };
 }
 
 /** The numbers of a Linear that a plan looks at. */
@@ -43,6 +51,8 @@ export interface LinearShape {
   /** Columns of y, N or more. */
   ldy: number;
   column: number;
+  /** Adapters in the product's own sums: their rank and how many columns each one has. */
+  update?: { rank: number; widths?: readonly number[] };
 }
 
 /** Checks that the tensors of a call fit each other, and gives its numbers. Throws an Error that names what does not. */
@@ -56,7 +66,8 @@ export function shapeOf(a: Linear): LinearShape {
   if (rows < M) throw wrong(`y has ${rows} rows and x up to ${M}`);
   if (column + N > ldy) throw wrong(`columns ${column} to ${column + N} do not fit y's ${ldy}`);
   if (x.dtype === 'u32' || y.dtype === 'u32') throw wrong('x and y must be f16 or f32');
-  const common = { M, N, K, x: x.dtype, y: y.dtype, ldy, column };
+  const update = a.update && { rank: a.update.lora.r, widths: a.update.lora.widths };
+  const common = { M, N, K, x: x.dtype, y: y.dtype, ldy, column, update };
   if (weight.kind === 'dense') return { ...common, kind: 'dense', w: weight.data.dtype };
   if (weight.group % 8) throw wrong(`group ${weight.group} is not a multiple of 8`);
   return { ...common, kind: 'q4', w: 'u32', group: weight.group, meta: weight.meta };

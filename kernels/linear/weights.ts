@@ -47,4 +47,10 @@ export interface Lora {
   A: Tensor;
   /** f32 [N, r] */
   B: Tensor;
+  /**
+   * Where several adapters of one rank read the same x and write neighbouring columns, as q, k and v do: how many columns
+   * each one makes. Their A lie below each other in A [widths.length r, K], their B in B [Σ widths, r], so that they
+   * are the products of one. Subgroup matrices alone do that: kernels/lora/group.ts says when.
+   */
+  widths?: readonly number[];
 }

@@ -1,7 +1,7 @@
 /**
  * A low-rank update, y[:, column ..] += scale · (d(x) Aᵀ) Bᵀ (Hu et al. 2021), d being dropout while training and
  * nothing else, as two linear products: H = d(x) Aᵀ, f32, for all ranks in one pass over x, then H Bᵀ added to y, which
- * is read and written once. On subgroup matrices (linear/gemm.matrix.wgsl) x is masked as it is staged, elsewhere into
+ * is read and written once. Several adapters side by side (`widths`) have one H between them. On subgroup matrices (linear/gemm.matrix.wgsl) x is masked as it is staged, elsewhere into
  * a copy.
  */
 import type { Dim, Recorder } from '../../src/gpu/recorder.ts';
@@ -11,6 +11,7 @@ import { gemmShape, planGemm, recordGemm } from '../linear/gemm.matrix.ts';
 import { product } from '../linear/linear.product.ts';
 import type { DropoutMask } from '../linear/shape.backward.ts';
 import type { DenseWeight, Lora } from '../linear/weights.ts';
+import { blocksOf } from './group.ts';
 
 export interface LoraUpdate {
   /** [M, K], f16 or f32 */
@@ -24,20 +25,21 @@ export interface LoraUpdate {
   column?: number;
   /** Masks the x that the adapter sees; `loraBackward` takes the same. */
   dropout?: DropoutMask;
-  /** f32 [M, r]: where to keep d(x) Aᵀ for `loraBackward`; else it is gone after the call. */
+  /** f32 [M, r], or [M, widths.length r]: where to keep d(x) Aᵀ for `loraBackward`; else it is gone after the call. */
   H?: Tensor;
 }
 
 /** Records the update. Throws an Error where A, B, x, y and H do not fit each other. */
 export function lora(r: Recorder, a: LoraUpdate): void {
   const { x, lora, y, rows, column } = a;
-  const { r: rank, scale, A, B } = lora;
+  const { A } = lora;
   const M = x.shape[0];
-  const H = a.H ?? r.scratch('lora H', 'f32', [M, rank]);
-  if (H.dtype !== 'f32' || H.shape[1] !== rank)
-    throw new Error(`lora ${x.label} -> ${y.label}: H must be f32 [${M}, ${rank}]`);
+  const ranks = A.shape[0];
+  const H = a.H ?? r.scratch('lora H', 'f32', [M, ranks]);
+  if (H.dtype !== 'f32' || H.shape[1] !== ranks)
+    throw new Error(`lora ${x.label} -> ${y.label}: H must be f32 [${M}, ${ranks}]`);
   down(r, { x, A, H, rows, dropout: a.dropout });
-  up(r, { H, B, y, rows, column, scale });
+  up(r, { H, lora, y, rows, column });
 }
 
 export interface LoraDown {
@@ -66,23 +68,25 @@ export function down(r: Recorder, { x, A, H, rows, dropout: mask }: LoraDown): v
 }
 
 interface LoraUp {
-  /** f32 [M, r] */
+  /** f32 [M, r], or [M, widths.length r] */
   H: Tensor;
-  /** f32 [N, r] */
-  B: Tensor;
+  lora: Lora;
   /** [M, ldy] */
   y: Tensor;
   rows: Dim;
   column?: number;
-  scale: number;
 }
 
-/** Records y[:, column ..] += scale · H Bᵀ. */
-function up(r: Recorder, { H, B, y, rows, column, scale }: LoraUp): void {
-  const [[M, rank], n] = [H.shape, B.shape[0]];
-  const call = { left: H, byRows: false, right: B, rightByN: true, m: M, n, r: rank, out: y, outLd: y.shape[1], rows };
+/** Records y[:, column ..] += scale · H Bᵀ, of every adapter with its own columns of H. */
+function up(r: Recorder, { H, lora, y, rows, column }: LoraUp): void {
+  const { r: rank, B, scale } = lora;
+  const [M, n] = [H.shape[0], B.shape[0]];
+  const placed = { out: y, outLd: y.shape[1], rows, blocks: blocksOf(lora, 'columns') };
+  const call = { left: H, byRows: false, right: B, rightByN: true, m: M, n, r: rank, ...placed };
   const p = planGemm(r.gpu.caps, gemmShape(call));
   if (p) recordGemm(r, { ...call, outColumn: column, scale, add: true }, p, 'lora B dense matrix');
+  else if (lora.widths)
+    throw new Error(`lora B: ${n} columns side by side on a GPU or of widths that group.ts refuses`);
   else product(r, { x: H, weight: dense(B), y, rows, column, scale, add: true }, 'lora B');
 }
 

@@ -64,7 +64,7 @@ export function backwardActivations(gpu: Gpu, w: ModelWeights, maxTokens: number
   const loras = w.layers.flatMap(projections).flatMap((p) => p.loras);
   return {
     kept: keep ? w.layers.map((_, i) => keptOf(i)) : undefined,
-    H: new Map(keep ? loras.map(({ site, lora }) => [site, make(`H ${site}`, lora.r, 'f32')]) : []),
+    H: new Map(keep ? loras.map(({ site, lora }) => [site, make(`H ${site}`, lora.A.shape[0], 'f32')]) : []),
     inputs: Array.from({ length: c.layers }, (_, i) => make(`input of layer ${i}`, C, 'f32')),
     dh: make('dh', C, 'f32'),
     dy: make('dy', C),
@@ -122,13 +122,13 @@ function projectBackward(r: Recorder, p: Projection, gradients: Gradients, a: Pr
     const dbias = bias && gradients.get(bias);
     if (dbias) biasGradient(r, { dy, column, N: weight.N, dbias: { data: dbias }, rows, add: true });
   });
+  const dropout = a.dropout && p.loras.length > 0 ? { ...a.dropout, site: p.loras[0].site } : undefined;
   for (const { column, lora, site } of p.loras) {
     const [dA, dB] = [gradients.get(lora.A), gradients.get(lora.B)];
     if (!dA || !dB) throw new Error(`${lora.A.label}: an adapter that is not trained has no place in a training step`);
     const scaled = { ...lora, scale: lora.scale * scale };
-    const dropout = a.dropout && { ...a.dropout, site };
     const trained = { dA: { data: dA }, dB: { data: dB }, add: true };
-    loraBackward(r, { x, lora: scaled, dy, column, rows, dx, ...trained, dropout, H: a.H?.(site, lora.r) });
+    loraBackward(r, { x, lora: scaled, dy, column, rows, dx, ...trained, dropout, H: a.H?.(site, lora.A.shape[0]) });
   }
 }
 

@@ -100,11 +100,20 @@ export interface Projected extends Pick<TrainingForward, 'dropout' | 'H'> {
 /** y = x Wᵀ for every part of a projection, and its adapters on top. */
 export function project(r: Recorder, p: Projection, a: Projected): void {
   const { x, y, rows, add = false, scale = 1 } = a;
-  for (const { column, weight, bias } of p.parts) linear(r, { x, weight, bias, y, rows, column, add, scale });
-  for (const { column, lora: l, site } of p.loras) {
-    const dropout = a.dropout && { ...a.dropout, site };
-    lora(r, { x, lora: { ...l, scale: l.scale * scale }, y, rows, column, dropout, H: a.H?.(site, l.r) });
+  // Linears that read the same input see it through the same mask: it is drawn once, and their adapters can be one.
+  const dropout = a.dropout && p.loras.length > 0 ? { ...a.dropout, site: p.loras[0].site } : undefined;
+  const updates = p.loras.map(({ column, lora: l, site }) => {
+    const H = a.H?.(site, l.A.shape[0]);
+    return { x, y, rows, column, lora: { ...l, scale: l.scale * scale }, dropout, H };
+  });
+  const [{ weight, column, bias }] = p.parts;
+  const [update] = updates;
+  if (p.parts.length === 1 && updates.length === 1 && update.lora.B.shape[0] === weight.N) {
+    linear(r, { ...update, column, weight, bias, add, scale });
+    return;
   }
+  for (const { column, weight, bias } of p.parts) linear(r, { x, weight, bias, y, rows, column, add, scale });
+  for (const update of updates) lora(r, update);
 }
 
 /** One layer: h += o(attention(rope(qkv(norm(h))))); h += down(silu(gate(norm(h))) * up(norm(h))). */

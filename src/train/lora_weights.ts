@@ -1,13 +1,14 @@
 /** LoRA on a frozen base (Hu et al. 2021): new matrices, or those of an adapter that exists. */
 import { keyOf, philox } from '../../kernels/dropout/philox.ts';
+import { groups } from '../../kernels/lora/group.ts';
 import { uniform } from '../data/random.ts';
 import { readMatrix } from '../formats/lora_matrix.ts';
 import type { Adapter, AdapterConfig, AdapterToWrite } from '../formats/peft.ts';
 import type { Gpu } from '../gpu/gpu.ts';
-import type { Tensor } from '../gpu/tensor.ts';
+import { elements, type Tensor } from '../gpu/tensor.ts';
 import { type LinearPlace, linearPlaces, placeModules } from '../model/adapter.ts';
 import { freeModel, type ModelWeights } from '../model/weights.ts';
-import { Parameters } from './parameters.ts';
+import { type Parameter, Parameters } from './parameters.ts';
 import { recordCopies, type Trainable } from './trainable.ts';
 
 export interface LoraSettings {
@@ -32,6 +33,13 @@ interface Module extends LinearPlace {
   start: (() => Promise<{ A: Float32Array; B: Float32Array }>) | undefined;
 }
 
+/** Several modules' matrices, below each other. */
+interface JoinedModules {
+  A: Pick<Parameter, 'value' | 'gradient'>;
+  B: Pick<Parameter, 'value' | 'gradient'>;
+  widths?: readonly number[];
+}
+
 /** Puts matrices on a loaded model that has none: A uniform in ±1/sqrt(K) as PEFT draws it, B zero, so that the start is the base. */
 export async function newLora(gpu: Gpu, model: ModelWeights, s: LoraSettings): Promise<Trainable> {
   const scale = s.alpha / (s.rslora ? Math.sqrt(s.rank) : s.rank);
@@ -51,21 +59,37 @@ export async function continuedLora(gpu: Gpu, model: ModelWeights, adapter: Adap
 }
 
 async function trainable(gpu: Gpu, model: ModelWeights, modules: readonly Module[], seed: number): Promise<Trainable> {
+  // All A of a projection lie behind each other, then all B, so that its adapters can be one.
+  const sides = projectionsOf(modules);
   const parameters = new Parameters(
     gpu,
-    modules.flatMap(({ path, p, N, rank }) => [
-      { name: `${path}.lora_A`, shape: [rank, p.K] },
-      { name: `${path}.lora_B`, shape: [N, rank] },
+    sides.flatMap((side) => [
+      ...side.map(({ path, p, rank }) => ({ name: `${path}.lora_A`, shape: [rank, p.K] })),
+      ...side.map(({ path, N, rank }) => ({ name: `${path}.lora_B`, shape: [N, rank] })),
     ]),
   );
   const gradients = new Map<Tensor, Tensor>();
-  for (const [i, { p, column, site, rank, scale, start }] of modules.entries()) {
-    const [A, B] = parameters.all.slice(2 * i, 2 * i + 2);
-    const values = start ? await start() : { A: drawn(rank, p.K, seed, site), B: new Float32Array(B.shape[0] * rank) };
-    gpu.write(A.value, values.A);
-    gpu.write(B.value, values.B);
-    p.loras.push({ column, lora: { r: rank, scale, A: A.value, B: B.value }, site });
-    gradients.set(A.value, A.gradient).set(B.value, B.gradient);
+  let first = 0;
+  for (const side of sides) {
+    const G = side.length;
+    const parts: (Module & JoinedModules)[] = side.map((m, g) => ({
+      ...m,
+      A: parameters.all[first + g],
+      B: parameters.all[first + G + g],
+    }));
+    for (const { p, site, rank, start, A, B } of parts) {
+      const values = start
+        ? await start()
+        : { A: drawn(rank, p.K, seed, site), B: new Float32Array(elements(B.value.shape)) };
+      gpu.write(A.value, values.A);
+      gpu.write(B.value, values.B);
+    }
+    const one = together(gpu, side) ? joined(parameters, first, side) : undefined;
+    for (const { p, column, site, rank: r, scale, A, B, widths } of one ? [{ ...side[0], ...one }] : parts) {
+      p.loras.push({ column, lora: { r, scale, A: A.value, B: B.value, widths }, site });
+      gradients.set(A.value, A.gradient).set(B.value, B.gradient);
+    }
+    first += 2 * G;
   }
   const refresh = await recordCopies(gpu, []);
   const free = () => {
@@ -73,6 +97,33 @@ async function trainable(gpu: Gpu, model: ModelWeights, modules: readonly Module
     freeModel(gpu, model);
   };
   return { model, parameters, gradients, embedding: false, refresh, free };
+}
+
+/** Modules by the projection that they are on, in order of its columns. */
+function projectionsOf(modules: readonly Module[]): Module[][] {
+  const sides = new Map<Module['p'], Module[]>();
+  for (const module of modules) sides.set(module.p, [...(sides.get(module.p) ?? []), module]);
+  return [...sides.values()].map((side) => side.sort((a, b) => a.column - b.column));
+}
+
+/** Whether the adapters of a projection can be one: of one rank and scale, side by side. */
+function together(gpu: Gpu, side: readonly Module[]): boolean {
+  const [{ p, rank, scale }] = side;
+  const alike = side.every((m, i) => {
+    const beside = i === 0 || m.column === side[i - 1].column + side[i - 1].N;
+    return m.rank === rank && m.scale === scale && beside;
+  });
+  const widths = side.map(({ N }) => N);
+  return alike && groups(gpu.caps, rank, p.K, widths);
+}
+
+/** The adapters of a projection as one, where their parameters, from `first` on, leave no gaps. */
+function joined(parameters: Parameters, first: number, side: readonly Module[]): JoinedModules | undefined {
+  const [{ p, rank }, G] = [side[0], side.length];
+  const widths = side.map(({ N }) => N);
+  const A = parameters.joined(first, first + G - 1, [G * rank, p.K]);
+  const B = parameters.joined(first + G, first + 2 * G - 1, [widths.reduce((a, b) => a + b, 0), rank]);
+  return A && B && { A, B, widths };
 }
 
 /** Kaiming's uniform with a = sqrt(5), nn.Linear's own: within ±1/sqrt(K). */
@@ -86,8 +137,10 @@ function drawn(rank: number, K: number, seed: number, site: number): Float32Arra
 export async function adapterOf(t: Trainable, config: AdapterConfig): Promise<AdapterToWrite> {
   const modules = new Map<string, { A: Float32Array; B: Float32Array; r: number }>();
   const { gpu, all } = t.parameters;
-  for (let i = 0; i < all.length; i += 2) {
-    const [A, B] = [all[i], all[i + 1]];
+  const byName = new Map(all.map((parameter) => [parameter.name, parameter]));
+  for (const A of all) {
+    if (!A.name.endsWith('.lora_A')) continue;
+    const B = byName.get(A.name.replace(/lora_A$/, 'lora_B'))!;
     const [a, b] = [(await gpu.read(A.value)) as Float32Array, (await gpu.read(B.value)) as Float32Array];
     modules.set(A.name.slice(0, -'.lora_A'.length), { A: a, B: b, r: A.shape[0] });
   }

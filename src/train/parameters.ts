@@ -81,6 +81,23 @@ export class Parameters {
     return this.all.reduce((n, p) => n + elements(p.shape), 0);
   }
 
+  /** Parameters `first` to `last` of `all` as one of a shape, where they lie behind each other without a gap. */
+  joined(first: number, last: number, shape: readonly number[]): Pick<Parameter, 'value' | 'gradient'> | undefined {
+    const parts = this.all.slice(first, last + 1);
+    const gapless = parts.every(({ value }, i) => {
+      const next = parts[i + 1]?.value;
+      return !next || (next.buffer === value.buffer && next.offset === (value.offset ?? 0) + value.bytes);
+    });
+    if (!gapless) return undefined;
+    const slab = this.#slabs.find(({ value }) => value.buffer === parts[0].value.buffer)!;
+    const at = (parts[0].value.offset ?? 0) / 4;
+    const name = parts.map((p) => p.name).join(' ');
+    return {
+      value: this.gpu.view(slab.value, name, at, shape),
+      gradient: this.gpu.view(slab.gradient, name, at, shape),
+    };
+  }
+
   clearGradients(): void {
     for (const { gradient } of this.#slabs) this.gpu.clear(gradient);
   }
