@@ -91,7 +91,7 @@ export function matrixFits(caps: Caps, s: LinearShape, p: MatrixPlan): boolean {
   if (s.x !== 'f16' || s.w === 'f32' || s.K % 32 || (s.kind === 'q4' && s.group! % 32)) return false;
   if (s.M < p.BM || s.N < p.BN || s.K % p.BK) return false;
   const { rank, widths = [] } = s.update ?? { rank: 0 };
-  if (rank % 8 || rank > p.BK || widths.some((width) => width % p.BN)) return false;
+  if (rank % (16 * p.SLICES) || rank > p.BK || widths.some((width) => width % p.BN)) return false;
   return threads(p) <= caps.maxInvocations && stageBytes(p) <= caps.maxWorkgroupStorage;
 }
 
@@ -156,7 +156,7 @@ export function matrixCode(a: Linear, s: LinearShape, p: MatrixPlan, loops = fal
     E_PARTS,
     E_ROWS,
     E_STEPS: 16 / E_ROWS,
-    ...updateConstants(a, s),
+    ...updateConstants(a, s, p),
   };
   const text = specialise(source, {
     enable: ['f16', 'subgroups', 'chromium_experimental_subgroup_matrix'],
@@ -178,12 +178,23 @@ export function matrixCode(a: Linear, s: LinearShape, p: MatrixPlan, loops = fal
 }
 
 /** What linear.matrix.update.wgsl knows of the adapters; its second edge is past the end where there are two. */
-function updateConstants({ update, scale = 1, weight }: Linear, s: LinearShape): Record<string, Constant> {
-  if (!update) return { UPDATE: 0 };
+function updateConstants(
+  { update, scale = 1, weight }: Linear,
+  s: LinearShape,
+  p: MatrixPlan,
+): Record<string, Constant> {
+  if (!update) return { UPDATE: false, UPDATE_KK: 0 };
   const [first = s.N, second = s.N] = update.lora.widths ?? [];
   const at = weight.kind === 'q4' ? 6 : 5;
   return {
-    ...{ UPDATE: 1, RANK: update.lora.r, H_LD: update.H.shape[1], H_BINDING: at, B_BINDING: at + 1 },
+    ...{
+      UPDATE: true,
+      UPDATE_KK: update.lora.r / 16 / p.SLICES,
+      RANK: update.lora.r,
+      H_LD: update.H.shape[1],
+      H_BINDING: at,
+      B_BINDING: at + 1,
+    },
     ...{ EDGE_1: first, EDGE_2: Math.min(first + second, s.N), LORA_SCALE: float(update.lora.scale / scale) },
   };
 }

@@ -13,7 +13,8 @@
 // load touches at once lie in different banks. With SLICES = 2 two sets of subgroups share a tile, each with every
 // other 16 of K: for grids too small to give a processor more than one tile.
 //
-// With UPDATE there is one step more, in which adapters' H and B are staged for x and W (linear.matrix.update.wgsl).
+// With UPDATE a step follows in which adapters' H and B are staged for x and W (linear.matrix.update.wgsl). As a branch of
+// the loop it cost a quarter of the product's time at K = 3584, since what is read ahead then had to be copied.
 //
 // Bound by what does not overlap: while a step is staged nothing is multiplied, since a processor holds eight subgroups
 // and they wait for each other. LADDER.md has what was tried.
@@ -102,14 +103,12 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(num_workgroups) groups: v
     }
   }
 
-  for (var step = 0u; step < STEPS + UPDATE + zero; step++) {
-    if (UPDATE == 1u && step == STEPS) { stage_update(m1, n1, t); } else {
-      for (var i = 0u; i < X_LOADS; i++) { // unroll
-        stage[x_to + i * X_STEP * LINE] = xs[i];
-      }
-      for (var i = 0u; i < W_LOADS; i++) { // unroll
-        unpack(w_to + i * W_STEP * LINE, ws[i], ps[i], magic);
-      }
+  for (var step = 0u; step < STEPS + zero; step++) {
+    for (var i = 0u; i < X_LOADS; i++) { // unroll
+      stage[x_to + i * X_STEP * LINE] = xs[i];
+    }
+    for (var i = 0u; i < W_LOADS; i++) { // unroll
+      unpack(w_to + i * W_STEP * LINE, ws[i], ps[i], magic);
     }
     if (!FENCED) { workgroupBarrier(); }
     let next = step + 1u;
@@ -125,6 +124,22 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(num_workgroups) groups: v
     }
     if (FENCED) { workgroupBarrier(); }
     for (var s = 0u; s < KK; s++) { // unroll
+      for (var i = 0u; i < FM; i++) { // unroll
+        a[i] = subgroupMatrixLoad<subgroup_matrix_left<f16, 16, 16>, row_major>(&stage, a_from + i * 16u * LINE + s * SLICES * 2u, LINE);
+      }
+      for (var j = 0u; j < FN; j++) { // unroll
+        let b = subgroupMatrixLoad<subgroup_matrix_right<f16, 16, 16>, col_major>(&stage, b_from + j * 16u * LINE + s * SLICES * 2u, LINE);
+        for (var i = 0u; i < FM; i++) { // unroll
+          acc[i * FN + j] = subgroupMatrixMultiplyAccumulate(a[i], b, acc[i * FN + j]);
+        }
+      }
+    }
+    workgroupBarrier();
+  }
+  if (UPDATE) {
+    stage_update(m1, n1, t);
+    workgroupBarrier();
+    for (var s = 0u; s < UPDATE_KK; s++) { // unroll
       for (var i = 0u; i < FM; i++) { // unroll
         a[i] = subgroupMatrixLoad<subgroup_matrix_left<f16, 16, 16>, row_major>(&stage, a_from + i * 16u * LINE + s * SLICES * 2u, LINE);
       }

@@ -17,7 +17,7 @@ describeMatrixGpu('a layer with adapters in its sums', (gpu) => {
     [70, 96, 16, [128, 64, 64], 'f16', 1, false, 0.25],
     [65, 64, 32, [64, 192], 'f16', 1, false, 0],
     [40, 96, 32, [200], 'f32', 1, true, 0.25],
-    [33, 64, 8, [136], 'f32', 16, true, 0],
+    [33, 64, 16, [136], 'f32', 16, true, 0],
   ] as const)('[%d, %d] rank %d, columns %j, %s, scale %d', async (M, K, r, widths, yType, scale, add, p) => {
     const g = gpu();
     const [G, N] = [widths.length, widths.reduce((a: number, b: number) => a + b, 0)];

@@ -26,8 +26,9 @@ export interface RmsNormBackward {
   dweight?: Region & { add?: boolean };
 }
 
-/** Spans of rows that the weight's gradient is summed in. */
-const PARTS = 64;
+/** Rows that a thread sums for the weight's gradient, one after the other, and the most spans that there are of them. */
+const SPAN = 64;
+const MOST_PARTS = 256;
 
 export function rmsNormBackward(r: Recorder, a: RmsNormBackward): void {
   const { x, weight, dy, dx, rows, dweight } = a;
@@ -42,6 +43,7 @@ export function rmsNormBackward(r: Recorder, a: RmsNormBackward): void {
     grid: () => fold(rows.count),
   });
   if (!dweight) return;
+  const PARTS = Math.min(MOST_PARTS, Math.ceil(M / SPAN));
   const parts = r.scratch('rms_norm weight parts', 'f32', [PARTS, 1, C]);
   r.dispatch({
     label: 'rms_norm weight gradient',

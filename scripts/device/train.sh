@@ -2,8 +2,8 @@
 # The training runs that results/ reports, and PyTorch's tokens a second for the same work on the same GPU, in one call:
 #   . .device/base/unpack.sh && scripts/device/train.sh "$OUT" /tmp/lacuna/model.gguf DATA [LAB]
 # DATA is Eedi's folder with rationales.csv and folds.csv. LAB holds pytorch_reference.py and eedi.py, and gguf must be
-# importable for it; left out, the peer is. RUNS picks from: profile lora1 lora2 all1 all2 soup q4 plain1 plain2 plainsoup
-# peer_lora peer_all (soup: the two `all` runs merged by SLERP; q4: the first one in int4). Weights stay in
+# importable for it; left out, the peer is. RUNS picks from: profile lora1 lora2 all1 all2 soup q4 plain
+# peer_lora peer_all (all2 is another seed, rate and mined negatives, to be merged with all1; soup: their SLERP; q4: the first one in int4). Weights stay in
 # /tmp/lacuna-runs; each run's other files come to OUT as NAME.tgz, and its last lines to runs.txt.
 set -uo pipefail
 out=${1:?usage: train.sh OUT MODEL DATA [LAB]} model=${2:?} data=${3:?} lab=${4:-}
@@ -19,8 +19,8 @@ train() { # NAME SECONDS EXPERIMENT OPTIONS...
   rm -rf "$folder"
   say "== $name: lacuna train $*"
   timeout --signal=INT --kill-after=60 "$seconds" \
-    node "$cli" train "$@" --model "$model" --data "$data" --fold 0 --out "$folder" --keep-memory 24 --json >"$runs/$name.jsonl" 2>"$runs/$name.log"
-  grep '"epoch"' "$runs/$name.jsonl" | tail -n 2 | cut -c 1-600 | tee -a "$out/runs.txt"
+    node "$cli" train "$@" ${STEPS:+--max-steps $STEPS} --model "$model" --data "$data" --fold 0 --out "$folder" --keep-memory 24 --json >"$runs/$name.jsonl" 2>"$runs/$name.log"
+  grep '"type":"epoch"' "$runs/$name.jsonl" | tail -n 2 | cut -c 1-600 | tee -a "$out/runs.txt"
   tail -n 45 "$runs/$name.log" | grep -v '^Warning' | tee -a "$out/runs.txt"
   summary "$name"
   (cd "$folder" && tar czf "$out/$name.tgz" -- $(ls | grep -E '\.(json|jsonl|svg|parquet)$'))
@@ -64,12 +64,10 @@ for run in ${RUNS:-lora1 peer_lora all1 peer_all lora2 all2 soup q4}; do
     lora1) train lora1 240 exp010 --set lr=1e-3 --set epochs=4 --set seed=1 ;;
     lora2) train lora2 240 exp010 --set lr=1e-3 --set epochs=4 --set seed=2 ;;
     all1) train all1 300 "${all[@]}" --set lr=1e-4 --set seed=1 ;;
-    all2) train all2 300 "${all[@]}" --set lr=1e-4 --set seed=2 ;;
+    all2) train all2 300 "${all[@]}" --set lr=2e-4 --set seed=2 --set hardNegatives=4 ;;
     soup) slerp soup all1 all2 && judge soup "$runs/soup" ;;
     q4) node "$cli" quantize "$runs/all1/model" --to q4 --out "$runs/all1.gguf" --force >/dev/null && judge q4 "$runs/all1.gguf" ;;
-    plain1) train plain1 300 "${all[@]}" --set lr=2e-4 --set seed=1 --without-rationales ;;
-    plain2) train plain2 300 "${all[@]}" --set lr=2e-4 --set seed=2 --without-rationales ;;
-    plainsoup) slerp plainsoup plain1 plain2 && judge plainsoup "$runs/plainsoup" --without-rationales ;;
+    plain) train plain 300 "${all[@]}" --set lr=2e-4 --without-rationales ;;
     peer_lora) peer peer_lora mode=lora lr=1e-3 neg=96 L=288 epochs=4 steps=60 ;;
     peer_all) peer peer_all mode=full lr=1e-4 neg=1024 L=288 epochs=4 steps=60 ;;
     *) echo "no run $run" >&2 ;;

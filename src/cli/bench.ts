@@ -27,7 +27,10 @@ export function benchCommand(program: Command): void {
     .command('bench')
     .description('Time every kernel on this GPU, checked, beside what this GPU can do at most.')
     .option('--kernel <name...>', 'only kernels whose name contains one of these')
-    .option('--shape <text>', 'only shapes that have all these words, e.g. "M=1 K=4096"')
+    .option(
+      '--shape <text>',
+      'only shapes that have all these words, e.g. "M=1 K=4096"; with --forward and --step, models',
+    )
     .option('--tier <tier>', `${TIERS.join(', ')} (default: the best here)`, (text: string) => {
       if (!TIERS.includes(text as Tier)) throw new InvalidArgumentError(`must be one of ${TIERS.join(', ')}.`);
       return text as Tier;
@@ -91,13 +94,13 @@ async function bench(o: Options): Promise<void> {
 
 /** A line a model: tokens a second of forward passes, of training steps, or of both. */
 async function models(gpu: Gpu, o: Options): Promise<void> {
-  if (o.json || o.plot || o.compare || o.kernel || o.shape)
-    throw new UserError('--forward and --step print lines, and go with --tier alone');
+  if (o.json || o.plot || o.compare || o.kernel)
+    throw new UserError('--forward and --step print lines, and go with --tier and --shape alone');
   const print = (line: string) => process.stdout.write(`${line}\n`);
   const { commit, date, driver, gpu: name, tier } = surroundings(gpu);
   print(`${name}, tier ${tier}; ${driver};${commit ? ` ${commit};` : ''} ${date}`);
-  if (o.forward) await (await import('../infer/forward_bench.ts')).forwardBench(gpu, print);
-  if (o.step) await (await import('../train/step_bench.ts')).stepBench(gpu, print);
+  if (o.forward) await (await import('../infer/forward_bench.ts')).forwardBench(gpu, print, o.shape);
+  if (o.step) await (await import('../train/step_bench.ts')).stepBench(gpu, print, o.shape);
 }
 
 /** Every wanted case, one after the other; `defects` are those that could not run for another reason than this GPU. */

@@ -26,8 +26,9 @@ const noTokenizer: Tokenizer = {
   eosIds: [],
 };
 
-export async function forwardBench(gpu: Gpu, print: (line: string) => void): Promise<void> {
-  for (const [name, n, length] of gpu.description.software ? CASES.slice(0, 1) : CASES) {
+export async function forwardBench(gpu: Gpu, print: (line: string) => void, only = ''): Promise<void> {
+  const cases = CASES.filter(([name]) => name.includes(only));
+  for (const [name, n, length] of gpu.description.software ? cases.slice(0, 1) : cases) {
     const config = SHAPES[name];
     const model = syntheticModel(gpu, config, 128 <= config.hiddenSize && config.hiddenSize % 128 === 0 ? 128 : 32);
     const embedder = await Embedder.create(gpu, model, noTokenizer, {

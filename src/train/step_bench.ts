@@ -99,11 +99,11 @@ export async function timeStep(gpu: Gpu, c: StepCase, { warm = 3, steps = 10 } =
   return timing;
 }
 
-/** All cases for this GPU, a line each. */
-export async function stepBench(gpu: Gpu, print: (line: string) => void): Promise<StepTiming[]> {
+/** All cases for this GPU whose model's name has `only` in it, a line each. */
+export async function stepBench(gpu: Gpu, print: (line: string) => void, only = ''): Promise<StepTiming[]> {
   const timings: StepTiming[] = [];
   const { software } = gpu.description;
-  for (const c of software ? [SOFTWARE_CASE] : STEP_CASES) {
+  for (const c of software ? [SOFTWARE_CASE] : STEP_CASES.filter(({ model }) => model.includes(only))) {
     const t = await timeStep(gpu, c, software ? { warm: 0, steps: 1 } : {});
     timings.push(t);
     print(

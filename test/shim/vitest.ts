@@ -17,10 +17,11 @@ interface DenoTest {
 const deno = (globalThis as unknown as { Deno?: DenoTest }).Deno;
 const collected: Registered[] = [];
 
-/** Runs what was collected, one after the other; prints failures and one closing line. Returns how many failed. */
-export async function runCollected(): Promise<number> {
+/** Runs what was collected and has `only` in its name, one after the other; prints failures and one closing line. Returns how many failed. */
+export async function runCollected(only = ''): Promise<number> {
   const counts = { passed: 0, failed: 0, skipped: 0 };
   for (const { name, ignore, fn } of collected) {
+    if (!name.includes(only)) continue;
     if (ignore) {
       counts.skipped++;
       continue;
