@@ -8,6 +8,7 @@ import { LETTERS, parseQuestions } from '../data/questions.ts';
 import { parseTaxonomy } from '../data/taxonomy.ts';
 import { eediFiles } from './eedi_files.ts';
 import { coverage, type Generated, generate } from './generate.ts';
+import { ITEMS } from './topics/index.ts';
 
 const sampleFile = (name: string) => readFileSync(new URL(`../../data/sample/${name}`, import.meta.url), 'utf8');
 const taxonomy = parseTaxonomy(sampleFile('misconception_mapping.csv'), 'misconception_mapping.csv');
@@ -42,6 +43,14 @@ describe('generate', () => {
       for (const id of Object.values(labels)) counts.set(id, (counts.get(id) ?? 0) + 1);
     expect(counts.size).toBe(taxonomy.ids.length);
     expect(Math.max(...counts.values()) / Math.min(...counts.values())).toBeLessThan(4);
+  });
+
+  test.each([
+    ['train', train],
+    ['held-out', heldOut],
+  ])('%s: asks of every item', (_, questions) => {
+    const asked = new Set(questions.map(({ item }) => item));
+    expect(ITEMS.filter(({ name }) => !asked.has(name)).map(({ name }) => name)).toEqual([]);
   });
 
   test.each([

@@ -3,10 +3,12 @@
  * letters shuffled, the same questions for the same seed.
  */
 import { LETTERS, type Letter, type Question } from '../data/questions.ts';
+import { NAMES, PLACES } from './contexts.ts';
 import { Draw, type Split } from './draw.ts';
 import { type Drawn, fillers, type Item, isSane, tellingAnswers } from './item.ts';
 import { leadIn } from './phrasing.ts';
 import { plainMaths } from './plain.ts';
+import { reword } from './reword.ts';
 import { ITEMS } from './topics/index.ts';
 
 export interface GenerateOptions {
@@ -29,11 +31,13 @@ const PLAIN = 0.2;
 const NAMELESS = 0.25;
 /** Share that opens with a sentence that has nothing to do with the mathematics. */
 const LEAD_IN = 0.15;
+/** Share of the training questions that are put in other words. */
+const REWORDED = 0.75;
 
 /** A misconception with more labels than this multiple of the rarest one's is not shown as a further option. */
 const MOST_SHARE = 2;
 
-/** Draws of one item for one misconception before another item is tried. */
+/** Draws of one item for one misconception before the pair counts as exhausted. */
 const TRIES = 400;
 /** Draws of an item that show which misconceptions it tells apart. */
 const PROBES = 60;
@@ -75,50 +79,71 @@ export function coverage(split: Split = 'train'): ReadonlyMap<number, readonly I
 export function generate({ n, seed, split = 'train', exclude = [], onProgress }: GenerateOptions): Generated[] {
   const r = new Draw(seed, split);
   const covered = coverage(split);
+  const pairs = [...covered].flatMap(([id, items]) =>
+    items.map((item): Pair => ({ id, item, weight: items.length, labels: 0, exhausted: false })),
+  );
+  const pairOf = new Map(pairs.map((pair) => [`${pair.id} ${pair.item.name}`, pair]));
   const counts = new Map([...covered.keys()].map((id) => [id, 0]));
   const excluded = new Set(exclude.map(({ text, answers, correct }) => numbersKey(text, answers[correct])));
   const seen = new Set<string>();
   const questions: Generated[] = [];
-  const exhausted = new Set<number>();
   while (questions.length < n) {
-    const wanted = rarest(counts, exhausted, r);
+    const wanted = rarest(pairs, r);
     if (wanted === undefined) throw new RangeError(`only ${questions.length} different questions could be drawn`);
-    const question = drawQuestion(wanted, covered.get(wanted)!, counts, excluded, seen, r);
+    const question = drawQuestion(wanted, counts, excluded, seen, r);
     if (question === undefined) {
-      exhausted.add(wanted);
+      wanted.exhausted = true;
       continue;
     }
-    for (const id of Object.values(question.labels)) counts.set(id, counts.get(id)! + 1);
+    for (const id of Object.values(question.labels)) {
+      counts.set(id, counts.get(id)! + 1);
+      // A pair that too few draws lead to was not found as one.
+      const pair = pairOf.get(`${id} ${question.item}`);
+      if (pair) pair.labels++;
+    }
     questions.push({ questionId: questions.length, ...question });
     onProgress?.(questions.length);
   }
   return questions;
 }
 
-/** One of the misconceptions with the fewest labels so far. */
-function rarest(counts: ReadonlyMap<number, number>, exhausted: ReadonlySet<number>, r: Draw): number | undefined {
-  let least = Number.POSITIVE_INFINITY;
-  let ids: number[] = [];
-  for (const [id, count] of counts) {
-    if (count > least || exhausted.has(id)) continue;
-    if (count < least) ids = [];
-    least = count;
-    ids.push(id);
-  }
-  return ids.length === 0 ? undefined : r.pick(ids);
+/** A misconception in one of the items that tell it. */
+interface Pair {
+  readonly id: number;
+  readonly item: Item;
+  /** How many items tell the misconception. */
+  readonly weight: number;
+  labels: number;
+  exhausted: boolean;
 }
 
-/** A question not seen before with an option for the misconception `wanted`. */
+/**
+ * One of the pairs with the fewest labels so far for their share. Misconceptions come up about equally often, and each
+ * in all of its items: counted by misconception alone, one that is often a further option in one item would never be
+ * wanted, and its other items hardly ever drawn.
+ */
+function rarest(pairs: readonly Pair[], r: Draw): Pair | undefined {
+  let least = Number.POSITIVE_INFINITY;
+  let found: Pair[] = [];
+  for (const pair of pairs) {
+    const share = pair.labels * pair.weight;
+    if (share > least || pair.exhausted) continue;
+    if (share < least) found = [];
+    least = share;
+    found.push(pair);
+  }
+  return found.length === 0 ? undefined : r.pick(found);
+}
+
+/** A question of the pair's item, not seen before, with an option for its misconception. */
 function drawQuestion(
-  wanted: number,
-  items: readonly Item[],
+  { id: wanted, item }: Pair,
   counts: ReadonlyMap<number, number>,
   excluded: ReadonlySet<string>,
   seen: Set<string>,
   r: Draw,
 ): Omit<Generated, 'questionId'> | undefined {
-  for (let tries = 0; tries < TRIES * items.length; tries++) {
-    const item = r.pick(items);
+  for (let tries = 0; tries < TRIES; tries++) {
     const drawn = item.draw(r);
     if (!isSane(drawn)) continue;
     const telling = tellingAnswers(drawn);
@@ -154,7 +179,7 @@ function assemble(
     ...extra.map((text) => ({ id: undefined, text })),
   ]);
   if (options.length < 4) return undefined;
-  const phrasing = r.pick(drawn.ask.filter(({ heldOut }) => heldOut === (r.split === 'held-out'))).text;
+  const phrasing = phrasingOf(drawn, r);
   const opened = r.chance(LEAD_IN) ? `${leadIn(r)} ${phrasing}` : phrasing;
   const times = r.pick(['×', '×', 'x', '*']);
   const write = r.chance(PLAIN) ? (text: string) => plainMaths(text, times) : (text: string) => text;
@@ -181,6 +206,29 @@ function assemble(
     labels,
   };
 }
+
+/** One of the split's phrasings; for training mostly in other words, which no held-out phrasing has. */
+function phrasingOf({ ask }: Drawn, r: Draw): string {
+  const heldOut = r.split === 'held-out';
+  const { text } = r.pick(ask.filter((a) => a.heldOut === heldOut));
+  if (heldOut || !r.chance(REWORDED)) return text;
+  const reworded = reword(text, r);
+  const known = ask.filter((a) => a.heldOut).map((a) => bareWords(a.text));
+  return known.includes(bareWords(reworded)) ? text : reworded;
+}
+
+/** The words that make a phrasing: no names of people and places, which each phrasing draws anew, no numbers or marks. */
+export function bareWords(text: string): string {
+  return text
+    .replace(MATHS, ' ')
+    .replace(PROPER, ' ')
+    .toLowerCase()
+    .replace(/[^\p{L}]+/gu, ' ')
+    .trim();
+}
+
+const MATHS = /\\\(.*?\\\)|\\\[[\s\S]*?\\\]/g;
+const PROPER = new RegExp(`(?<!\\p{L})(?:${[...NAMES, ...PLACES].join('|')})(?!\\p{L})`, 'gu');
 
 /** The numbers of a question and of its correct answer: what makes it the same question in other words. */
 function numbersKey(text: string, correct: string): string {

@@ -83,6 +83,9 @@ export const angles: Item[] = [
       return {
         ask: ask(
           `In triangle ${m(p + q + s)}, ${m(`${p}${q} = ${p}${s}`)} and angle ${m(q + p + s)} is ${top}. How large is angle ${m(p + q + s)}?`,
+          `Two sides of a triangle are equal and the angle between them is ${top}. Work out one of the two equal angles.`,
+          `The apex of an isosceles triangle is ${top}. Calculate the size of each base angle.`,
+          `A triangular flag has two edges of the same length, which form an angle of ${top}. What are the other two angles?`,
           `An isosceles triangle has an angle of ${top} between its two equal sides. How large is each of the other angles?`,
           `The equal sides of an isosceles triangle meet at ${top}. What is one of the base angles?`,
           `${r.name} folds a paper triangle with two equal sides that meet at ${top}. Find the angle at the base.`,
@@ -106,6 +109,9 @@ export const angles: Item[] = [
       return {
         ask: ask(
           `In triangle ${m('ABC')}, angle ${m('A')} is ${x} and angle ${m('B')} is ${y}. Side ${m('BC')} is extended beyond ${m('C')} to ${m('D')}. How large is angle ${m('ACD')}?`,
+          `A triangle has angles of ${x} and ${y}. Work out the exterior angle next to its third angle.`,
+          `The interior angles at two corners are ${x} and ${y}. The side at the third corner is made longer. Which angle lies outside the triangle there?`,
+          `Calculate the exterior angle of a triangle that is opposite interior angles of ${x} and ${y}.`,
           `Two interior angles of a triangle are ${x} and ${y}. What is the exterior angle at the third corner?`,
           `One side of a triangle is made longer at a corner. The angles at the other two corners are ${x} and ${y}. What is the exterior angle?`,
           `${r.name} extends a side of a triangle with angles ${x} and ${y} at its other corners. Find the angle outside the triangle.`,
@@ -162,6 +168,9 @@ export const angles: Item[] = [
       return {
         ask: ask(
           `A straight line crosses two parallel lines. One angle is ${x}, and angle ${m('p')} is ${kind} ${joint} it. How large is ${m('p')}?`,
+          `Two railway tracks are parallel and a road crosses both. An angle of ${x} is ${kind} ${joint} another angle. Calculate that angle.`,
+          `On parallel lines cut by a transversal, ${m('q')} is ${kind} ${joint} an angle of ${x}. What is the value of ${m('q')}?`,
+          `An angle is ${kind} ${joint} one of ${x}, between parallel lines. Work it out.`,
           `Lines ${m('AB')} and ${m('CD')} are parallel. An angle of ${x} is ${kind} ${joint} angle ${m('t')}. Find ${m('t')}.`,
           `${r.name} marks two ${kind} angles between parallel lines. One of them is ${x}. What is the other?`,
           `A path crosses two parallel rails in ${r.place}. One angle is ${x}. What is the angle ${kind} ${joint} it?`,
@@ -185,6 +194,9 @@ export const angles: Item[] = [
       return {
         ask: ask(
           `Two angles are complementary. One is ${x}. What is the other?`,
+          `An angle of ${x} has a complementary angle. How many degrees is it?`,
+          `Work out the angle that is complementary to ${x}.`,
+          `Angles ${m('a')} and ${m('b')} are complementary, and ${m('a')} is ${x}. Calculate ${m('b')}.`,
           `What is the complement of ${x}?`,
           `${r.name} looks for the angle that is complementary to ${x}. Which is it?`,
           `Angles ${m('a')} and ${m('b')} are complementary, and ${m('a')} is ${x}. Find ${m('b')}.`,
@@ -248,6 +260,8 @@ export const angles: Item[] = [
       return {
         ask: ask(
           `The bearing of ${m('B')} from ${m('A')} is ${x}. What is the bearing of ${m('A')} from ${m('B')}?`,
+          `A plane flies on a bearing of ${x}. Work out the bearing of its way back.`,
+          `From a lighthouse, a ship has a bearing of ${x}. Calculate the bearing of the lighthouse from the ship.`,
           `A boat sails from a harbour on a bearing of ${x}. On which bearing must it sail straight back?`,
           `${one} sees ${two} on a bearing of ${x}. On what bearing does ${two} see ${one}?`,
           `From a tower in ${r.place} a church lies on a bearing of ${x}. What is the bearing of the tower from the church?`,

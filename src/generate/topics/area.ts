@@ -75,6 +75,8 @@ export const areas: Item[] = [
       return {
         ask: ask(
           `${shape.replace('an L', 'An L')}. ${labels} What is its perimeter?`,
+          `${shape.replace('an L', 'An L')}. ${labels} Work out the distance all the way round it.`,
+          `Calculate the perimeter. ${shape.replace('an L', 'An L')}. ${labels}`,
           `${r.name} draws how ${shape}. ${labels} Find the perimeter of the L-shape.`,
           `On a plan, ${shape}. ${labels} How far is it round the L-shape?`,
           `In a workshop in ${r.place}, ${shape}. ${labels} What is the distance round it?`,
@@ -98,6 +100,9 @@ export const areas: Item[] = [
       return {
         ask: ask(
           `A square has an area of ${area}. How long is each side?`,
+          `The area of a square tile is ${area}. Calculate the length of its edge.`,
+          `What length of side gives a square an area of ${area}?`,
+          `A square card covers ${area}. Work out how long one side is.`,
           `Find the side of a square whose area is ${area}.`,
           `A square photo from ${r.place} covers ${area}. What is the length of its edge?`,
           `${r.name} cuts a square of ${area} out of card. How long is one edge?`,
@@ -130,6 +135,9 @@ export const areas: Item[] = [
       return {
         ask: ask(
           `A right-angled triangle has ${sides}. What is its area?`,
+          `Calculate the area of the right-angled triangle with ${sides}.`,
+          `A triangular piece of card with a right angle has ${sides}. How much card is that?`,
+          `Work out how much a right-angled triangle with ${sides} covers.`,
           `Find the area of a triangle with a right angle and ${sides}.`,
           `${r.name} cuts out a right-angled triangle with ${sides}. How large is its area?`,
           `A triangular flower bed in ${r.place} has ${sides}, the two shorter ones at right angles. What area does it cover?`,
@@ -153,6 +161,9 @@ export const areas: Item[] = [
       return {
         ask: ask(
           `A parallelogram has a base of ${n(base)} cm, slanting sides of ${n(slant)} cm and a height of ${n(h)} cm. What is its area?`,
+          `Calculate the area of a parallelogram. Its base is ${n(base)} cm, its perpendicular height ${n(h)} cm and its sloping side ${n(slant)} cm.`,
+          `The base of a parallelogram measures ${n(base)} cm, the sloping edges ${n(slant)} cm and the height ${n(h)} cm. Work out the space inside.`,
+          `A parallelogram tile: base ${n(base)} cm, height ${n(h)} cm, other side ${n(slant)} cm. What area does it cover?`,
           `Find the area of a parallelogram with sides of ${n(base)} cm and ${n(slant)} cm, where the sides of ${n(base)} cm are ${n(h)} cm apart.`,
           `${r.name} draws a parallelogram: base ${n(base)} cm, slanting side ${n(slant)} cm, perpendicular height ${n(h)} cm. How large is its area?`,
           `A sloping tile from ${r.place} is a parallelogram ${n(h)} cm high with sides of ${n(base)} cm at the bottom and ${n(slant)} cm at the sides. What area does it cover?`,
@@ -186,6 +197,8 @@ export const areas: Item[] = [
       return {
         ask: ask(
           `A trapezium has parallel sides of ${n(a)} cm and ${n(b)} cm, which are ${n(h)} cm apart. Its other two sides are ${n(s)} cm each. What is its area?`,
+          `Calculate the area of a trapezium. The parallel sides measure ${n(a)} cm and ${n(b)} cm, the height ${n(h)} cm and both sloping sides ${n(s)} cm.`,
+          `A trapezium-shaped tile has a top of ${n(a)} cm, a bottom of ${n(b)} cm, a height of ${n(h)} cm and sloping edges of ${n(s)} cm. What area does it cover?`,
           `Find the area of a trapezium ${n(h)} cm high with parallel sides of ${n(a)} cm and ${n(b)} cm and slanting sides of ${n(s)} cm.`,
           `${r.name} cuts a trapezium from card. Its parallel edges are ${n(a)} cm and ${n(b)} cm long, the slanting edges ${n(s)} cm, and its height is ${n(h)} cm. What area has it?`,
           `The end of a ditch near ${r.place} is a trapezium: ${n(a)} cm and ${n(b)} cm at top and bottom, ${n(s)} cm along each slope, ${n(h)} cm deep. Find its area.`,
@@ -210,6 +223,9 @@ export const areas: Item[] = [
       return {
         ask: ask(
           `A circle has a diameter of ${n(d)} ${u}. What is its area in ${u}${m('^2')}? Leave ${m('\\pi')} in the answer.`,
+          `Calculate the area of a circle that is ${n(d)} ${u} across. Give a multiple of ${m('\\pi')}.`,
+          `A round mat has a diameter of ${n(d)} ${u}. How much floor does it cover, in terms of ${m('\\pi')}?`,
+          `Work out the area inside a circle of diameter ${n(d)} ${u}. Keep ${m('\\pi')} in your answer.`,
           `Find the area of a circle with diameter ${n(d)} ${u}, in terms of ${m('\\pi')}.`,
           `A round pond in ${r.place} is ${n(d)} ${u} across. What area does it cover, in ${u}${m('^2')}, in terms of ${m('\\pi')}?`,
           `${r.name} paints a round sign ${n(d)} ${u} wide. How many square ${u} are painted? Give a multiple of ${m('\\pi')}.`,
@@ -309,6 +325,9 @@ export const areas: Item[] = [
       return {
         ask: ask(
           `A ${solid} has a base area of ${area} and a height of ${n(h)} cm. What is its volume?`,
+          `Calculate the volume of a ${solid} with height ${n(h)} cm and base area ${area}.`,
+          `A model in the shape of a ${solid} stands ${n(h)} cm tall on a base of ${area}. How much space does it take up?`,
+          `How many cubic centimetres fit into a ${solid} of height ${n(h)} cm, if its base covers ${area}?`,
           `Find the volume of a ${solid} that is ${n(h)} cm high on a base of ${area}.`,
           `${r.name} makes a candle in the form of a ${solid}. Its base is ${area} and its height ${n(h)} cm. How much wax is in it?`,
           `A paperweight from ${r.place} is a ${solid}, height ${n(h)} cm, base area ${area}. What is its volume?`,
@@ -351,6 +370,8 @@ export const areas: Item[] = [
       return {
         ask: ask(
           `Two ${thing}s are similar. The larger is ${n(k)} times as ${tall} as the smaller, which has ${volume ? 'a volume' : 'an area'} of ${small}. What is the ${what} of the larger?`,
+          `All lengths of a ${thing} are multiplied by ${n(k)}. Its ${what} was ${small}. Calculate the new ${what}.`,
+          `The lengths of two similar ${thing}s are in the ratio ${m(`1 : ${k}`)}. The smaller has ${volume ? 'a volume' : 'an area'} of ${small}. Work out the ${what} of the other.`,
           `A ${thing} with ${volume ? 'a volume' : 'an area'} of ${small} is enlarged with scale factor ${n(k)}. What is the ${what} of the image?`,
           `${r.name} makes every length of a ${thing} ${n(k)} times as long. The ${what} was ${small}. What is it now?`,
           `The lengths of two similar ${thing}s are in the ratio ${m(`1 : ${k}`)}. The smaller has ${volume ? 'a volume' : 'an area'} of ${small}. Find the ${what} of the other.`,

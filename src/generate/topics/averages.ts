@@ -128,6 +128,8 @@ export const averages: Item[] = [
       return {
         ask: ask(
           `The table shows the ${what} of some ${whom}.${text}What is the mean number of ${what}?`,
+          `Calculate the mean number of ${what} from this table, to 2 d.p. where needed.${text}`,
+          `How many ${what} are there on average?${text}`,
           `Find the mean number of ${what} to 2 d.p. where needed.${text}`,
           `${r.name} counts ${what} and makes this table.${text}What is the mean?`,
           `In ${r.place} some ${whom} were asked about their ${what}.${text}Work out the mean number of ${what}.`,
@@ -209,6 +211,8 @@ export const averages: Item[] = [
       return {
         ask: ask(
           `The table shows the ${what} times of ${n(all)} ${whom}, in minutes.${text}What is an estimate of the mean time?`,
+          `Calculate an estimate of the mean of these times in minutes.${text}`,
+          `Use midpoints to estimate the average ${what} time in minutes, to 2 d.p. where needed.${text}`,
           `Estimate the mean ${what} time in minutes, to 2 d.p. where needed.${text}`,
           `${r.name} groups the ${what} times of some ${whom}, in minutes.${text}Work out an estimate of the mean.`,
           `At a place in ${r.place}, ${what} times in minutes were recorded.${text}Find an estimate for the mean time.`,
@@ -235,6 +239,8 @@ export const averages: Item[] = [
       return {
         ask: ask(
           `${n(a)} boys have a mean score of ${n(x)} and ${n(b)} girls have a mean score of ${n(y)} in the same test. What is the mean score of all ${n(a + b)}, to 2 d.p. where needed?`,
+          `${n(a)} runners need ${n(x)} minutes on average and ${n(b)} others need ${n(y)} minutes. Calculate the mean time of all the runners, to 2 d.p. where needed.`,
+          `The average of ${n(a)} readings is ${n(x)}; the average of ${n(b)} more is ${n(y)}. Work out the overall average, to 2 d.p. where needed.`,
           `The mean of ${n(a)} numbers is ${n(x)}. The mean of ${n(b)} other numbers is ${n(y)}. What is the mean of them all, to 2 d.p. where needed?`,
           `In one class of ${n(a)} the mean mark is ${n(x)}, in another of ${n(b)} it is ${n(y)}. Find the mean mark of both classes together, to 2 d.p. where needed.`,
           `${r.name} drives for ${n(a)} days, ${n(x)} km a day on average, and then for ${n(b)} days, ${n(y)} km a day on average. What is the average of all the days in km, to 2 d.p. where needed?`,

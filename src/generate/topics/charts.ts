@@ -28,6 +28,8 @@ export const charts: Item[] = [
       return {
         ask: ask(
           `Of ${n(total)} ${who}, ${n(part)} chose ${what}. How large is the sector for ${what} in a pie chart?`,
+          `Calculate the angle of the sector for ${what}: ${n(part)} of ${n(total)} ${who}.`,
+          `A pie chart is to show ${n(total)} ${who}. Work out how many degrees stand for the ${n(part)} with ${what}.`,
           `${r.name} draws a pie chart of the answers of ${n(total)} ${who}. ${n(part)} of them said ${what}. What angle should that sector have?`,
           `${n(part)} out of ${n(total)} votes in ${r.place} are for ${what}. How many degrees is that in a pie chart?`,
           `A pie chart stands for ${n(total)} people. Find the angle for the ${n(part)} who prefer ${what}.`,
@@ -100,6 +102,8 @@ export const charts: Item[] = [
       return {
         ask: ask(
           `The table shows cumulative frequencies for ${n(sums[3])} ${whom}.${text}How many are above ${between}?`,
+          `Work out how many ${whom} are above ${between}, from the cumulative frequencies.${text}`,
+          `Cumulative frequencies are given for some ${whom}.${text}Calculate the number above ${between}.`,
           `Use this cumulative frequency table.${text}How many ${whom} are above ${between}?`,
           `${r.name} makes a cumulative frequency table.${text}How many ${whom} lie above ${between}?`,
           `At a show in ${r.place}, these cumulative frequencies were found.${text}What is the frequency of the class above ${between}?`,
@@ -164,6 +168,8 @@ export const charts: Item[] = [
       return {
         ask: ask(
           `In this stem-and-leaf diagram ${key} means ${n(values[0])}.${text}What is the ${what}?`,
+          `Work out the ${what}. In the diagram ${key} is ${n(values[0])}.${text}`,
+          `Here is an ordered stem-and-leaf diagram with key ${key} = ${n(values[0])}.${text}Give the ${what} of the data.`,
           `The diagram shows the ages of six dancers. ${key} stands for ${n(values[0])}.${text}What is the ${what} of their ages?`,
           `${r.name} draws a stem-and-leaf diagram with the key ${key} for ${n(values[0])}.${text}Find the ${what}.`,
           `Marks of six pupils in ${r.place}, where ${key} is ${n(values[0])}:${text}What is the ${what} of the marks?`,
@@ -187,6 +193,8 @@ export const charts: Item[] = [
       return {
         ask: ask(
           `On a histogram, the bar for ${cls} has a frequency density of ${n(density)}. How many values are in this class?`,
+          `A class ${cls} is drawn with a frequency density of ${n(density)}. Work out its frequency.`,
+          `Calculate how many values lie in ${cls}, where the histogram has a height of ${n(density)} on the frequency density axis.`,
           `A histogram has a bar over ${cls} whose height, the frequency density, is ${n(density)}. What is the frequency of the class?`,
           `${r.name} reads a frequency density of ${n(density)} for the class ${cls}. How many values does the class hold?`,
           `In a survey in ${r.place} the histogram's bar for ${cls} reaches ${n(density)} on the frequency density axis. Find the frequency.`,
@@ -212,6 +220,8 @@ export const charts: Item[] = [
       return {
         ask: ask(
           `In a pictogram each symbol stands for ${n(key)} ${things}. ${r.name}'s row has ${symbols}. How many ${things} is that?`,
+          `Each picture means ${n(key)} ${things}. Work out how many ${things} ${symbols} stand for.`,
+          `In a chart made of pictures, one picture is worth ${n(key)} ${things}. A row shows ${symbols}. Calculate its total.`,
           `The key of a pictogram says: one symbol is ${n(key)} ${things}. How many ${things} are shown by ${symbols}?`,
           `A pictogram of ${things} sold in ${r.place} has ${symbols} for Friday. Each symbol means ${n(key)} ${things}. How many were sold on Friday?`,
           `One picture stands for ${n(key)} ${things}. A row shows ${symbols}. What number does it show?`,
@@ -247,6 +257,8 @@ export const charts: Item[] = [
       return {
         ask: ask(
           `A scatter graph of ${r.place} shows that on days when more ${a}, more ${b}. Which conclusion does it support?`,
+          `A survey says: if more ${a}, then more ${b} too. What does this allow us to say?`,
+          `Two things go up together: more ${a} and more ${b}. Choose the statement that must hold.`,
           `${r.name} finds a positive correlation: the more ${a}, the more ${b}. What can be concluded?`,
           `Records show that when more ${a}, more ${b} as well. Which statement follows from the records alone?`,
           `In weeks when more ${a}, more ${b}. What do these data show?`,

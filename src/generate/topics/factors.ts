@@ -98,6 +98,7 @@ export const factors: Item[] = [
       return {
         ask: ask(
           `Write down the first three multiples of ${n(x)}.`,
+          `Choose the list of the first three multiples of ${n(x)}.`,
           `${r.name} writes the first three multiples of ${n(x)}. Which list is right?`,
           `Which are the three smallest positive multiples of ${n(x)}?`,
           `Which list starts the multiples of ${n(x)} correctly?`,
@@ -153,6 +154,8 @@ export const factors: Item[] = [
       return {
         ask: ask(
           `Which list has all of the factors of ${n(x)}?`,
+          `Choose the complete list of factors of ${n(x)}.`,
+          `Which numbers divide ${n(x)} exactly? Choose the full list.`,
           `${r.name} writes down every factor of ${n(x)}. Which list is complete?`,
           `List the factors of ${n(x)}.`,
           `Which numbers divide ${n(x)} exactly?`,

@@ -23,6 +23,8 @@ export const graphs: Item[] = [
       return {
         ask: ask(
           `A point is ${n(x)} to the ${side} of the origin and ${n(y)} above it. What are its coordinates?`,
+          `From the origin, go ${n(x)} to the ${side} and ${n(y)} up. Write the coordinates.`,
+          `A cross is drawn ${n(x)} units to the ${side} of the origin and ${n(y)} units above. Give its position as coordinates.`,
           `${r.name} starts at the origin and goes ${n(x)} squares ${side} and ${n(y)} squares up. Which point is this?`,
           `From ${m('(0, 0)')}, move ${n(x)} ${side} and ${n(y)} up. Where are you?`,
           `A tree on a grid map of ${r.place} stands ${n(y)} units up and ${n(x)} units ${side} of the origin. What are its coordinates?`,
@@ -47,6 +49,9 @@ export const graphs: Item[] = [
       return {
         ask: ask(
           `What is the midpoint of the line from ${p} to ${q}?`,
+          `Which point lies halfway from ${p} to ${q}?`,
+          `Calculate the coordinates of the middle of the segment joining ${p} and ${q}.`,
+          `A line segment has ends ${p} and ${q}. Work out its midpoint.`,
           `Find the midpoint of ${p} and ${q}.`,
           `${m('A')} is ${p} and ${m('B')} is ${q}. Which point is halfway between them?`,
           `${r.name} marks the middle of the segment that joins ${p} and ${q}. What are its coordinates?`,
@@ -72,6 +77,9 @@ export const graphs: Item[] = [
       return {
         ask: ask(
           `A line passes through ${p} and ${q}. What is its gradient?`,
+          `Calculate how steep the line from ${p} to ${q} is: give its gradient.`,
+          `A straight line joins ${p} to ${q}. Work out the gradient.`,
+          `Work out the slope of the line that goes through the points ${p} and ${q}.`,
           `Find the gradient of the line through ${p} and ${q}.`,
           `${r.name} draws a straight line from ${p} to ${q}. How steep is it: what is the gradient?`,
           `What is the gradient of the segment from ${p} to ${q}?`,
@@ -97,6 +105,9 @@ export const graphs: Item[] = [
       return {
         ask: ask(
           `What is the gradient of the line ${equation}?`,
+          `How steep is the line with equation ${equation}? Give its gradient.`,
+          `A straight line has equation ${equation}. Work out its slope.`,
+          `Rearrange ${equation} if you need to, and give the gradient.`,
           `Find the gradient of ${equation}.`,
           `${r.name} looks at the line ${equation}. How steep is it: what is its gradient?`,
           `A straight line has the equation ${equation}. Give its gradient.`,
@@ -120,6 +131,9 @@ export const graphs: Item[] = [
       return {
         ask: ask(
           `What is the gradient of a line perpendicular to ${equation}?`,
+          `Two lines meet at right angles. One is ${equation}. Work out the gradient of the other.`,
+          `Calculate the slope of any line that is perpendicular to ${equation}.`,
+          `Give the gradient of the normal to the line ${equation}.`,
           `A line is at right angles to ${equation}. What is its gradient?`,
           `${r.name} draws a line perpendicular to ${equation}. Which gradient does it have?`,
           `Two lines meet at right angles. One is ${equation}. What is the gradient of the other?`,
@@ -145,6 +159,8 @@ export const graphs: Item[] = [
       return {
         ask: ask(
           `Where does the line ${equation} cross the ${m('y')}-axis?`,
+          `Give the ${m('y')}-intercept of ${equation} as a point.`,
+          `A line has equation ${equation}. Work out the point where it cuts the ${m('y')}-axis.`,
           `At which point does ${equation} meet the ${m('y')}-axis?`,
           `${r.name} draws the line ${equation}. Where does it cut the ${m('y')}-axis?`,
           `Find the ${m('y')}-intercept of ${equation} as a point.`,
@@ -193,6 +209,9 @@ export const graphs: Item[] = [
       return {
         ask: ask(
           `Given ${rule}, what is ${m(`${f}(${v})`)}?`,
+          `A function is defined by ${rule}. Work out ${m(`${f}(${v})`)}.`,
+          `Calculate ${m(`${f}(${v})`)} for the function ${rule}.`,
+          `If ${rule}, evaluate ${m(`${f}(${v})`)}.`,
           `${rule}. Find ${m(`${f}(${v})`)}.`,
           `${r.name} works out ${m(`${f}(${v})`)} for the function ${rule}. What is it?`,
           `A function is defined by ${rule}. What is the value of ${m(`${f}(${v})`)}?`,
@@ -222,6 +241,9 @@ export const graphs: Item[] = [
       return {
         ask: ask(
           `${both}. What is ${m(`fg(${v})`)}?`,
+          `${both}. Work out ${m(`fg(${v})`)}.`,
+          `Calculate ${m(`fg(${v})`)} for ${both}.`,
+          `The functions are ${both}. Evaluate ${m(`fg(${v})`)}.`,
           `Given ${both}, find ${m(`fg(${v})`)}.`,
           `${r.name} evaluates ${m(`fg(${v})`)}, where ${both}. What is the result?`,
           `Functions are defined by ${both}. What is the value of ${m(`fg(${v})`)}?`,
@@ -247,6 +269,8 @@ export const graphs: Item[] = [
       return {
         ask: ask(
           `${rule}. Which is ${inverse}?`,
+          `${rule}. Work out ${inverse}.`,
+          `A function is given by ${rule}. Choose ${inverse}.`,
           `Find ${inverse} for ${rule}.`,
           `${r.name} needs the inverse of ${rule}. Which is it?`,
           `Which function undoes ${rule}?`,
@@ -273,6 +297,8 @@ export const graphs: Item[] = [
       return {
         ask: ask(
           `The graph of ${m('y = x^2')} is changed to that of ${equation}. Where is the lowest point of the new graph?`,
+          `Give the coordinates of the vertex of ${equation}.`,
+          `A curve has the equation ${equation}. At which point is it lowest?`,
           `What is the turning point of ${equation}?`,
           `${r.name} sketches ${equation}. Where is its vertex?`,
           `The curve ${m('y = x^2')} has its minimum at ${m('(0, 0)')}. Where does ${equation} have its minimum?`,

@@ -149,6 +149,8 @@ export const measures: Item[] = [
       return {
         ask: ask(
           `A measurement is ${n(x)} ${u}, to the nearest ${to}. What is its ${upper ? 'upper' : 'lower'} bound?`,
+          `Correct to the nearest ${to}, something measures ${n(x)} ${u}. Work out the ${upper ? 'upper' : 'lower'} bound.`,
+          `Give the ${upper ? 'upper' : 'lower'} limit of accuracy of ${n(x)} ${u}, which was rounded to the nearest ${to}.`,
           `Find the ${upper ? 'upper' : 'lower'} bound of ${n(x)} ${u}, rounded to the nearest ${to}.`,
           `${r.name} measures ${n(x)} ${u} to the nearest ${to}. What is the ${upper ? 'upper' : 'lower'} bound of the true value?`,
           `${n(x)} ${u} has been rounded to the nearest ${to}. Give its ${upper ? 'upper' : 'lower'} bound.`,
@@ -199,6 +201,9 @@ export const measures: Item[] = [
       return {
         ask: ask(
           `A metal block has a mass of ${x} and a volume of ${y}. What is its density in g/cm${m('^3')}?`,
+          `Calculate the density of ${x} of a material with a volume of ${y}, in g/cm${m('^3')}.`,
+          `The mass of an object is ${x} and it fills ${y}. Work out its density in g/cm${m('^3')}.`,
+          `What density, in g/cm${m('^3')}, does a liquid have if ${y} of it weighs ${x}?`,
           `Find the density, in g/cm${m('^3')}, of a stone of ${x} that takes up ${y}.`,
           `${r.name} weighs ${y} of ${r.word(LIQUIDS)} and gets ${x}. What is its density in g/cm${m('^3')}?`,
           `A bar from a workshop in ${r.place} is ${y} in volume and ${x} in mass. Calculate its density in g/cm${m('^3')}.`,

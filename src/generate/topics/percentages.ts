@@ -201,6 +201,8 @@ export const percentages: Item[] = [
       return {
         ask: ask(
           `A ${item} costs ${a(start)}. Its price ${does(x)} by ${percent(p)} and then ${does(y)} by ${percent(q)}. What does it cost now?`,
+          `The value of a ${item} is ${a(start)}. It ${does(x)} by ${percent(p)}, and after that ${does(y)} by ${percent(q)}. Calculate the final value.`,
+          `Start with ${a(start)}. The amount first ${does(x)} by ${percent(p)} and then ${does(y)} by ${percent(q)}. What does it come to?`,
           `A shop in ${r.place} ${first} the price of a ${item}, ${a(start)}, by ${percent(p)}. Later it ${then} the new price by ${percent(q)}. What is the final price?`,
           `Shares worth ${a(start)} change in value: the value ${does(x)} by ${percent(p)} one year and ${does(y)} by ${percent(q)} the next. What are they worth in the end?`,
           `${r.name}'s pay of ${a(start)} a month ${does(x)} by ${percent(p)}. After that it ${does(y)} by ${percent(q)}. What is it then?`,
@@ -227,6 +229,8 @@ export const percentages: Item[] = [
       return {
         ask: ask(
           `The price of a ${item} is ${a(start)}. It ${first} by ${percent(p)} and then ${second} by ${percent(p)}. What is the price at the end?`,
+          `An amount of ${a(start)} ${first} by ${percent(p)} and then ${second} by ${percent(p)}. Calculate the final amount.`,
+          `The fare was ${a(start)}. In spring it ${first} by ${percent(p)} and in autumn it ${second} by ${percent(p)}. Work out the fare now.`,
           `A shop ${up ? 'raises' : 'cuts'} the price of a ${item} from ${a(start)} by ${percent(p)}, and a month later ${up ? 'cuts' : 'raises'} the new price by ${percent(p)}. What does it cost now?`,
           `${r.name}'s savings of ${a(start)} first ${up ? 'grow' : 'shrink'} by ${percent(p)} and then ${up ? 'shrink' : 'grow'} by ${percent(p)}. How much is left?`,
           `A share is worth ${a(start)}. In May its value ${first} by ${percent(p)}, in June it ${second} by ${percent(p)}. What is it worth at the end of June?`,
@@ -315,7 +319,9 @@ export const percentages: Item[] = [
     subject: OF_AMOUNTS,
     draw(r) {
       const whole = r.pick([20, 25, 40, 50, 60, 80, 120, 150, 200]);
-      const p = r.pick([5, 10, 15, 20, 25, 30, 35, 40, 45, 60, 75]);
+      const share = r.pick([5, 10, 15, 20, 25, 30, 35, 40, 45, 60, 75]);
+      // What is counted comes in whole numbers.
+      const p = Number.isInteger((whole * share) / 100) ? share : 20;
       const part = (whole * p) / 100;
       const things = r.word(THINGS);
       const rest = (part * 100) / (whole - part);

@@ -32,6 +32,8 @@ export const polygons: Item[] = [
       return {
         ask: ask(
           `${r.name} draws ${shape}. Is it a regular polygon?`,
+          `Decide whether ${shape} is a regular polygon.`,
+          `Can we call ${shape} a regular polygon?`,
           `Is ${shape} regular?`,
           `A tile from ${r.place} is ${shape}. Which statement is true?`,
           `What can be said of ${shape}?`,
@@ -153,6 +155,9 @@ export const polygons: Item[] = [
       return {
         ask: ask(
           `How many diagonals does ${shape} have?`,
+          `Work out the number of diagonals of ${shape}.`,
+          `All the corners of ${shape} are joined that are not neighbours. How many lines is that?`,
+          `Count the diagonals that can be drawn in ${shape}.`,
           `${r.name} draws all the diagonals of ${shape}. How many are there?`,
           `What is the number of diagonals of ${shape}?`,
           `The corners of ${shape} are joined in every way that is not a side. How many lines are drawn?`,

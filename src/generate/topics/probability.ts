@@ -72,6 +72,8 @@ export const probability: Item[] = [
       return {
         ask: ask(
           `The probability that ${e} tomorrow is ${x}. Independently, the probability that ${f} is ${y}. What is the probability of both?`,
+          `Calculate the probability that two independent events with probabilities ${x} and ${y} both occur.`,
+          `The chance that ${e} is ${x}. The chance that ${f} is ${y}, whatever else happens. Work out the probability that both come true.`,
           `Two independent events have probabilities ${x} and ${y}. What is the probability that both happen?`,
           `In ${r.place} the chance that ${e} is ${x}, and separately the chance that ${f} is ${y}. Find the probability that both happen.`,
           `${r.name} spins two spinners. The first lands on red with probability ${x}, the second with probability ${y}. What is the probability of two reds?`,
@@ -97,6 +99,8 @@ export const probability: Item[] = [
       return {
         ask: ask(
           `A spinner lands on ${one} with probability ${x} and on ${two} with probability ${y}. What is the probability that one spin lands on ${one} or ${two}?`,
+          `Calculate the probability of ${one} or ${two}, if ${one} has probability ${x} and ${two} has probability ${y} and they cannot come together.`,
+          `A wheel stops at ${one} with chance ${x} and at ${two} with chance ${y}. Work out the chance that it stops at either of them.`,
           `Two events cannot both happen. Their probabilities are ${x} and ${y}. What is the probability that one or the other happens?`,
           `A bag has ${r.word(COUNTERS)} of many colours. The probability of drawing ${one} is ${x} and of drawing ${two} is ${y}. Find the probability of ${one} or ${two} in one draw.`,
           `${r.name} travels by bus with probability ${x} and by train with probability ${y}, never both. What is the probability of going by bus or train?`,
@@ -123,6 +127,8 @@ export const probability: Item[] = [
       return {
         ask: ask(
           `In a ${group} of ${n(total)}, ${n(a)} play ${s}, ${n(b)} play ${t} and ${n(both)} of these play both. One person is chosen at random. What is the probability that this person plays ${s} or ${t} or both?`,
+          `${n(total)} members of a ${group} were asked: ${n(a)} do ${s}, ${n(b)} do ${t}, ${n(both)} do both of them. Calculate the probability that a random member does ${s} or ${t}.`,
+          `Out of ${n(total)} pupils, ${n(a)} chose ${s} and ${n(b)} chose ${t}; ${n(both)} chose the two. Work out the probability that a pupil picked at random chose at least one.`,
           `${n(total)} people are asked about sport. ${n(a)} like ${s}, ${n(b)} like ${t}, and ${n(both)} of them like both. What is the probability that one of them, chosen at random, likes at least one of the two?`,
           `Of ${n(total)} houses in ${r.place}, ${n(a)} have a garden, ${n(b)} have a garage and ${n(both)} have both. What is the probability that a house picked at random has a garden or a garage or both?`,
           `A Venn diagram shows ${n(total)} pupils: ${n(a)} in the set ${m('A')}, ${n(b)} in the set ${m('B')}, ${n(both)} in both. What is the probability that a pupil is in ${m('A')} or ${m('B')} or both?`,
@@ -147,6 +153,8 @@ export const probability: Item[] = [
       return {
         ask: ask(
           `A box holds ${n(a)} ${one} and ${n(b)} ${two} ${things}. Two are taken at random without replacement. What is the probability that both are ${one}?`,
+          `There are ${n(a)} ${one} and ${n(b)} ${two} ${things} in a tin. One is taken and kept, then a second. Work out the probability of ${one} both times.`,
+          `Calculate the probability of drawing two ${one} ${things}, one after the other and kept, from ${n(a)} ${one} and ${n(b)} ${two} ones.`,
           `${r.name} takes two ${things} from a bag with ${n(a)} ${one} and ${n(b)} ${two} ones and does not put the first back. What is the probability of two ${one} ones?`,
           `In a drawer in ${r.place} there are ${n(a)} ${one} and ${n(b)} ${two} socks. Two are pulled out without looking. What is the probability that both are ${one}?`,
           `Two winners are drawn from ${n(a)} girls and ${n(b)} boys. Nobody can win twice. What is the probability that both are girls?`,
@@ -173,6 +181,8 @@ export const probability: Item[] = [
       return {
         ask: ask(
           `${r.name} ${what} with probability ${n(p)} at each attempt, independently. There are ${n(trials)} attempts. What is the probability of at least one success?`,
+          `An attempt works with probability ${n(p)}. Calculate the probability that it works at least once if it is made ${times}.`,
+          `A seed grows with probability ${n(p)}. ${n(trials)} seeds are sown. Work out the chance that one or more of them grow.`,
           `A biased coin shows heads with probability ${n(p)}. It is thrown ${times}. What is the probability of at least one head?`,
           `A machine in ${r.place} gives a prize with probability ${n(p)} each time it is used. It is used ${times}. Find the probability of at least one prize.`,
           `An event has probability ${n(p)} in each of ${n(trials)} independent trials. What is the probability that it happens at least once?`,
@@ -197,6 +207,8 @@ export const probability: Item[] = [
       return {
         ask: ask(
           `Two fair six-sided dice are rolled and their scores are added. What is the probability that the total is ${n(total)}?`,
+          `Calculate the probability of scoring ${n(total)} in all with two fair dice.`,
+          `A pair of ordinary dice is rolled. How likely is it that the numbers add up to ${n(total)}?`,
           `${r.name} throws two ordinary dice. What is the chance of a total of ${n(total)}?`,
           `In a board game from ${r.place} a player moves by the sum of two fair dice. What is the probability of moving ${n(total)} squares?`,
           `What is the probability of scoring ${n(total)} in all with two fair dice?`,
@@ -252,6 +264,8 @@ export const probability: Item[] = [
       return {
         ask: ask(
           `${r.name} wins by drawing a ${win} counter. Which bag gives the best chance?`,
+          `Choose the bag that makes drawing ${win} most likely.`,
+          `From which bag would you draw if you needed a ${win} one?`,
           `Which bag should be chosen to have the greatest probability of a ${win} ball?`,
           `At a fair in ${r.place} a ${win} bead wins a prize. From which box is winning most likely?`,
           `Four bags hold ${win} and ${lose} discs. In which one is ${win} most likely to be drawn?`,
@@ -304,6 +318,7 @@ export const probability: Item[] = [
       return {
         ask: ask(
           `A fair coin has landed on ${side} ${k} times running. What is the probability of ${other} on the next throw?`,
+          `Tails and heads are equally likely for a coin. It has just shown ${side} ${k} times one after the other. Work out the probability that it shows ${other} now.`,
           `${r.name} throws a fair coin and gets ${side} ${k} times in a row. How likely is ${other} next?`,
           `After ${k} ${side} one after another with a fair coin, what is the chance that the next throw is ${other}?`,
           `In a game in ${r.place} a fair coin shows ${side} ${k} times without a break. What is the probability that it now shows ${other}?`,

@@ -228,6 +228,8 @@ export const ratios: Item[] = [
       return {
         ask: ask(
           `Write the ratio ${x} in its simplest form.`,
+          `Simplify the ratio ${x}.`,
+          `Give the ratio ${x} in lowest terms, with no units.`,
           `What is ${x} as a ratio without units?`,
           `${r.name} simplifies the ratio ${x}. What should it be?`,
           `Simplify ${n(a)} ${small} : ${n(b)} ${big}.`,
@@ -314,6 +316,8 @@ export const ratios: Item[] = [
       return {
         ask: ask(
           `Which pack of ${things} is the best value for money?`,
+          `Choose the pack of ${things} that costs least for each one.`,
+          `Four packs of ${things} are on offer. Where do you pay the least for each?`,
           `A shop in ${r.place} sells ${things} in four packs. Which pack is the best buy?`,
           `${r.name} wants to pay as little as possible for each of the ${things}. Which offer should ${r.name} choose?`,
           `Four offers for the same ${things}: which gives the most for the money?`,
@@ -342,6 +346,8 @@ export const ratios: Item[] = [
       return {
         ask: ask(
           `The ratio of ${i} to ${j} beads is ${x} and the ratio of ${j} to ${k} beads is ${y}. What is the ratio of ${i} to ${k} beads?`,
+          `Work out ${m('A : C')} from ${m(`A : B = ${ratio(a, b)}`)} and ${m(`B : C = ${ratio(c, d)}`)}.`,
+          `In a box, ${i} to ${j} is ${x} and ${j} to ${k} is ${y}. Calculate the ratio of ${i} to ${k}.`,
           `${m(`A : B = ${ratio(a, b)}`)} and ${m(`B : C = ${ratio(c, d)}`)}. What is ${m('A : C')}?`,
           `In a zoo near ${r.place}, lions to tigers are ${x} and tigers to bears are ${y}. What is lions to bears?`,
           `A shop's sales of a ${p} to a ${q} are ${x} and of a ${q} to a ${s} are ${y}. What is the ratio of ${p} sales to ${s} sales?`,

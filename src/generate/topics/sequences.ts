@@ -79,6 +79,8 @@ export const sequences: Item[] = [
       return {
         ask: ask(
           `Each term of a sequence is the sum of the two terms before it. What comes next?${display(list(shown))}`,
+          `Continue this sequence, where two neighbours add up to the next term: ${m(list(shown))}.`,
+          `Work out the next term. Every term from the third is the two before it added together.${display(list(shown))}`,
           `${r.name} adds the last two numbers to get the next: ${m(list(shown))}. What is the next number?`,
           `In a Fibonacci-type sequence ${m(`${list(shown)}, \\ldots`)} what is the next term?`,
           `The rule is to add the two previous terms. Continue ${m(list(shown))}. Which number follows?`,
@@ -104,6 +106,8 @@ export const sequences: Item[] = [
       return {
         ask: ask(
           `What is the next term of ${m(`${list(shown)}, \\ldots`)}?`,
+          `Work out which number follows in ${m(`${list(shown)}, \\ldots`)}.`,
+          `Look at the gaps between the terms, and give the next one: ${m(`${list(shown)}, \\ldots`)}`,
           `The differences of a sequence grow by the same amount each time: ${m(list(shown))}. Which number comes next?`,
           `${r.name} draws dot patterns with ${m(list(shown))} dots. How many dots has the next pattern?`,
           `Continue the quadratic sequence ${m(list(shown))} by one term.`,
@@ -151,6 +155,8 @@ export const sequences: Item[] = [
       return {
         ask: ask(
           `The ${m('n')}th term of a sequence is ${rule}. In which position is ${n(value)}?`,
+          `${n(value)} is a term of the sequence with rule ${rule}. Work out its position.`,
+          `For which ${m('n')} is the term ${rule} equal to ${n(value)}?`,
           `Which term of the sequence ${rule} is ${n(value)}?`,
           `Pattern ${m('n')} uses ${rule} matches. Which pattern uses ${n(value)} matches?`,
           `${r.name} finds ${n(value)} in the sequence with ${m('n')}th term ${rule}. Where does it stand?`,

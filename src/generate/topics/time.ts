@@ -95,6 +95,8 @@ export const times: Item[] = [
       return {
         ask: ask(
           `Write ${at} as a 12-hour clock time.`,
+          `Change ${at} to a time with am or pm.`,
+          `A digital clock says ${at}. Give this time on the 12-hour clock.`,
           `A shop in ${r.place} closes at ${at}. What is this on a 12-hour clock?`,
           `${r.name}'s phone shows ${at}. What time is that with am or pm?`,
           `What is ${at} in 12-hour time?`,
@@ -120,6 +122,9 @@ export const times: Item[] = [
       return {
         ask: ask(
           `A train leaves at ${from} and arrives at ${to}. How long does the journey take?`,
+          `Work out the time from ${from} to ${to}.`,
+          `A film starts at ${from} and ends at ${to}. How long is it?`,
+          `Calculate how much time passes between ${from} and ${to}.`,
           `How long is it from ${from} to ${to}?`,
           `${r.name} works from ${from} until ${to}. How long is that?`,
           `A concert in ${r.place} begins at ${from} and ends at ${to}. How long does it last?`,
@@ -154,6 +159,8 @@ export const times: Item[] = [
       return {
         ask: ask(
           `How many days after ${n(a)} ${month} is ${n(b)} ${month}?`,
+          `Work out how many days pass from ${n(a)} ${month} to ${n(b)} ${month}.`,
+          `A library book is lent on ${n(a)} ${month} and comes back on ${n(b)} ${month}. For how many days was it away?`,
           `Today is ${n(a)} ${month}. ${r.name}'s birthday is on ${n(b)} ${month}. In how many days is that?`,
           `A parcel is posted in ${r.place} on ${n(a)} ${month} and arrives on ${n(b)} ${month}. How many days does it take?`,
           `A plant is put in water on ${n(a)} ${month}. How many days later is ${n(b)} ${month}?`,
@@ -195,6 +202,9 @@ export const times: Item[] = [
       return {
         ask: ask(
           `${r.name} ${r.word(TRAVEL)} ${n(d)} km in ${text}. What is the average speed in km/h, to ${n(2)} decimal places where needed?`,
+          `Calculate the speed in km/h of something that goes ${n(d)} km in ${text}, to 2 d.p. where needed.`,
+          `A journey of ${n(d)} km lasts ${text}. How fast is that in km/h, to 2 d.p. where needed?`,
+          `A cyclist needs ${text} for ${n(d)} km. Work out the average speed in km/h, to 2 d.p. where needed.`,
           `A coach covers ${n(d)} km in ${text}. Find its average speed in km/h, to 2 d.p. where needed.`,
           `It takes ${text} to go the ${n(d)} km to ${r.place}. What is the mean speed in km/h, to 2 d.p. where needed?`,
           `A ship sails ${n(d)} km in ${text}. How fast is that in km/h, to 2 d.p. where needed?`,
@@ -223,6 +233,9 @@ export const times: Item[] = [
       return {
         ask: ask(
           `A train travels at ${n(speed)} km/h for ${text}. How many kilometres does it go, to ${n(1)} decimal place where needed?`,
+          `Calculate how far you get in ${text} at ${n(speed)} km/h, in km to 1 d.p. where needed.`,
+          `A lorry keeps to ${n(speed)} km/h for ${text}. Work out the length of its journey in km, to 1 d.p. where needed.`,
+          `The speed of a boat is ${n(speed)} km/h. How many km does it cover in ${text}, to 1 d.p. where needed?`,
           `${r.name} ${r.word(TRAVEL)} at ${n(speed)} km/h for ${text}. What distance is that in km, to 1 d.p. where needed?`,
           `A bird flies at a steady ${n(speed)} km/h. How far does it get in ${text}, in km, to 1 d.p. where needed?`,
           `How far from ${r.place} is a car after ${text} at ${n(speed)} km/h, in km, to 1 d.p. where needed?`,
@@ -263,6 +276,8 @@ export const times: Item[] = [
       return {
         ask: ask(
           `${r.name} drives ${n(d)} km at ${n(first)} km/h and back the same way at ${n(second)} km/h. What is the average speed for the whole journey?`,
+          `The way there, ${n(d)} km, is done at ${n(first)} km/h, the same way back at ${n(second)} km/h. Calculate the average speed of it all.`,
+          `A cyclist rides ${n(d)} km uphill at ${n(first)} km/h and the same ${n(d)} km downhill at ${n(second)} km/h. Work out the average speed overall.`,
           `A van goes ${n(d)} km to ${r.place} at ${n(first)} km/h and returns at ${n(second)} km/h. Find its average speed over both ways.`,
           `A courier covers ${n(d)} km at ${n(first)} km/h and another ${n(d)} km at ${n(second)} km/h. What is the mean speed of the trip?`,
           `A hill road is ${n(d)} km long. A cyclist goes up at ${n(Math.min(u, v))} km/h and down at ${n(Math.max(u, v))} km/h. What is the average speed overall?`,
@@ -285,6 +300,9 @@ export const times: Item[] = [
       return {
         ask: ask(
           `Change ${n(speed)} km/h to metres per second.`,
+          `Write ${n(speed)} km/h in metres per second.`,
+          `A car does ${n(speed)} km/h. How far does it go in a second, in metres?`,
+          `Work out how many metres per second ${n(speed)} km/h is.`,
           `What is ${n(speed)} km/h in m/s?`,
           `${r.name} runs at ${n(speed)} km/h. How many metres per second is that?`,
           `Convert a speed of ${n(speed)} km/h to m/s.`,

@@ -23,6 +23,8 @@ export const transformations: Item[] = [
       return {
         ask: ask(
           `The point ${p} is translated by the vector ${v}. Where does it go?`,
+          `Translate ${p} by ${v}. Give the new coordinates.`,
+          `A corner of a shape is at ${p}. The shape is moved by the vector ${v}. Work out where the corner is now.`,
           `What is the image of ${p} under the translation ${v}?`,
           `${r.name} moves a counter from ${p} by ${v}. Where is it now?`,
           `A shape has a corner at ${p}. It is translated by ${v}. Where is that corner afterwards?`,
@@ -63,6 +65,8 @@ export const transformations: Item[] = [
       return {
         ask: ask(
           `The point ${p} is rotated through ${degrees(90)} ${turn} about the origin. Where does it go?`,
+          `Turn ${p} through ${degrees(90)} ${turn} about the origin. Give the new coordinates.`,
+          `A corner of a shape is at ${p}. The shape is turned ${degrees(90)} ${turn} about ${m('(0, 0)')}. Work out where the corner is now.`,
           `What is the image of ${p} after a quarter turn ${turn} about ${m('(0, 0)')}?`,
           `${r.name} rotates ${p} by ${degrees(90)} ${turn} about the origin. Which point is the image?`,
           `A shape with a corner at ${p} is turned ${degrees(90)} ${turn} round the origin. Where is the corner now?`,
@@ -95,6 +99,8 @@ export const transformations: Item[] = [
       return {
         ask: ask(
           `The point ${p} is reflected in ${mirror.text}. Where does it go?`,
+          `Reflect ${p} in ${mirror.text}. Give the new coordinates.`,
+          `A corner of a shape is at ${p}. The shape is mirrored in ${mirror.text}. Work out where the corner is now.`,
           `What is the image of ${p} after a reflection in ${mirror.text}?`,
           `${r.name} reflects ${p} in ${mirror.text}. Which point is the image?`,
           `A shape with a corner at ${p} is reflected in ${mirror.text}. Where is the corner now?`,
@@ -119,6 +125,8 @@ export const transformations: Item[] = [
       return {
         ask: ask(
           `A photograph ${n(length)} cm wide is enlarged with scale factor ${scale}. How wide is the image?`,
+          `Scale factor ${scale}: a length of ${n(length)} cm becomes how long?`,
+          `Work out the new length of an edge of ${n(length)} cm after an enlargement by scale factor ${scale}.`,
           `A side of a shape is ${n(length)} cm. After an enlargement with scale factor ${scale}, how long is it?`,
           `${r.name} enlarges a triangle with a base of ${n(length)} cm by scale factor ${scale}. What is the new base?`,
           `A flag in ${r.place} is ${n(length)} cm high. A model of it has scale factor ${scale}. How high is the model?`,
@@ -147,6 +155,8 @@ export const transformations: Item[] = [
       return {
         ask: ask(
           `The point ${p} is enlarged with scale factor ${n(s)} and centre ${c}. Where is its image?`,
+          `Enlarge ${p} by scale factor ${n(s)} from the centre ${c}. Give the new coordinates.`,
+          `A corner of a shape is at ${p}. The shape is enlarged from ${c} with scale factor ${n(s)}. Work out where the corner is now.`,
           `What is the image of ${p} under an enlargement with centre ${c} and scale factor ${n(s)}?`,
           `${r.name} enlarges a shape with a corner at ${p}, centre ${c}, scale factor ${n(s)}. Where does the corner go?`,
           `A shape is enlarged from the centre ${c} by scale factor ${n(s)}. Where does its corner ${p} end up?`,
@@ -221,6 +231,8 @@ export const triangles: Item[] = [
       return {
         ask: ask(
           `The hypotenuse of a right-angled triangle is ${n(c)} ${u} and another side is ${n(b)} ${u}. How long is the third side?`,
+          `Calculate the third side of a right-angled triangle. Its longest side is ${n(c)} ${u} and one of the others ${n(b)} ${u}.`,
+          `A right-angled triangle has a hypotenuse of ${n(c)} ${u}. One of the sides at the right angle is ${n(b)} ${u}. Work out the other.`,
           `A ladder ${n(c)} ${u} long leans on a vertical wall. Its foot is ${n(b)} ${u} from the wall on level ground. How high does it reach?`,
           `Find the missing side of a right-angled triangle with a hypotenuse of ${n(c)} ${u} and a side of ${n(b)} ${u}.`,
           `${r.name} knows the diagonal of a rectangle, ${n(c)} ${u}, and its width, ${n(b)} ${u}. What is its length?`,
@@ -245,6 +257,8 @@ export const triangles: Item[] = [
       return {
         ask: ask(
           `In a right-angled triangle, the side opposite an angle of ${x} is ${n(side)} cm long. How long is the hypotenuse, to ${n(1)} decimal place?`,
+          `Calculate the longest side of a right-angled triangle in which ${n(side)} cm lies opposite an angle of ${x}. Give 1 d.p.`,
+          `The side facing an angle of ${x} in a right-angled triangle is ${n(side)} cm. Work out the hypotenuse to 1 d.p.`,
           `Find the hypotenuse of a right-angled triangle with an angle of ${x} and ${n(side)} cm opposite to it. Give ${n(1)} decimal place.`,
           `${r.name} makes a ramp ${n(side)} cm high at an angle of ${x} to the floor. How long is the ramp, to ${n(1)} d.p.?`,
           `Triangle ${m('ABC')} has a right angle at ${m('B')}. Angle ${m('A')} is ${x} and ${m('BC')} is ${n(side)} cm. How long is ${m('AC')}, to ${n(1)} d.p.?`,
@@ -271,6 +285,8 @@ export const triangles: Item[] = [
       return {
         ask: ask(
           `The hypotenuse of a right-angled triangle is ${n(side)} cm. How long is the side ${where} an angle of ${x}, to ${n(1)} decimal place?`,
+          `Calculate, to 1 d.p., the side ${where} an angle of ${x} if the hypotenuse of the right-angled triangle is ${n(side)} cm.`,
+          `In a right-angled triangle the longest side is ${n(side)} cm. Work out the side ${where} the ${x} angle, to 1 d.p.`,
           `Find the side ${where} the angle of ${x} in a right-angled triangle with a hypotenuse of ${n(side)} cm, to ${n(1)} d.p.`,
           `${r.name} leans a ${n(side)} cm stick so that it forms a right-angled triangle with floor and wall. What is the side ${where} its angle of ${x}, to ${n(1)} d.p.?`,
           `A right-angled triangle has an angle of ${x} and a hypotenuse of ${n(side)} cm. What is the length of the side ${where} that angle, to ${n(1)} decimal place?`,
@@ -297,6 +313,8 @@ export const triangles: Item[] = [
       return {
         ask: ask(
           `In triangle ${m('ABC')}, ${m(`b = ${b}`)} cm, ${m(`c = ${c}`)} cm and angle ${m('A')} is ${degrees(angle)}. How long is side ${m('a')}, to ${n(1)} decimal place?`,
+          `Calculate the third side of a triangle with sides of ${n(b)} cm and ${n(c)} cm and ${degrees(angle)} between them, to 1 d.p.`,
+          `A triangle has ${m(`b = ${b}`)} cm, ${m(`c = ${c}`)} cm and ${m(`A = ${angle}^\\circ`)}. Work out ${m('a')} to 1 decimal place.`,
           `Two sides of a triangle, ${n(b)} cm and ${n(c)} cm, meet at an angle of ${degrees(angle)}. How long is the third side, to ${n(1)} d.p.?`,
           `${r.name} joins sticks of ${n(b)} cm and ${n(c)} cm at an angle of ${degrees(angle)}. How far apart are their free ends, to ${n(1)} d.p.?`,
           `Find the side opposite the angle of ${degrees(angle)} between sides of ${n(b)} cm and ${n(c)} cm, to ${n(1)} decimal place.`,
