@@ -1,5 +1,5 @@
 /** merge, quantize and export as commands: what they print, what they refuse, what they leave behind. */
-import { access, mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { access, copyFile, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import process from 'node:process';
@@ -61,6 +61,10 @@ describe('commands that write models', () => {
       await run('quantize', MODEL, '--adapter', ADAPTER, '--to', 'q4', '--out', at('direct.gguf'), '--json'),
     );
     expect(bytes).toBeGreaterThan(100_000);
+    const wide = JSON.parse(await run('quantize', at('merged'), '--to', 'q8', '--out', at('m8.gguf'), '--json'));
+    expect(wide.classes.q_proj).toMatchObject({ type: 'Q8_0', tensors: 3 });
+    expect(wide.classes.q_proj.relativeRms).toBeLessThan(0.01);
+    expect(wide.warning).toBe(undefined);
     await run('quantize', at('m.gguf'), '--to', 'bf16', '--out', at('wide'));
     await run('export', '--sentence-transformers', '--model', at('m.gguf'), '--out', at('st'));
     await run('merge', '--slerp', MODEL, at('m.gguf'), '--t', '.25', '--out', at('between'), '--dtype', 'f32');
@@ -73,6 +77,20 @@ describe('commands that write models', () => {
     expect(average).toMatchObject({ kind: 'adapter', method: 'concat', rank: 7, modules: 21 });
     await run('merge', MODEL, '--adapter', at('avg'), '--out', at('merged-average'));
     expect((await readdir(root)).filter((name) => name.endsWith('.tmp'))).toEqual([]);
+  });
+
+  test('weights that left an int4 file by less than a step are told to be rounded back', async () => {
+    const quantized = async (...args: string[]) => JSON.parse(await run('quantize', ...args, '--force', '--json'));
+    await quantized(MODEL, '--to', 'q4', '--out', at('base.gguf'));
+    const adapted = [at('base.gguf'), '--adapter', at('small'), '--out', at('back.gguf')];
+    await mkdir(at('small'));
+    const config = JSON.parse(await readFile(`${ADAPTER}/adapter_config.json`, 'utf8'));
+    // The update scaled down: what training changes is small beside a level.
+    await writeFile(at('small/adapter_config.json'), JSON.stringify({ ...config, lora_alpha: config.lora_alpha / 20 }));
+    await copyFile(`${ADAPTER}/adapter_model.safetensors`, at('small/adapter_model.safetensors'));
+    expect((await quantized(at('base.gguf'), '--to', 'q4', '--out', at('again.gguf'))).warning).toBe(undefined);
+    expect((await quantized(...adapted, '--to', 'q4')).warning).toContain('rounded back');
+    expect((await quantized(...adapted, '--to', 'q8')).warning).toBe(undefined);
   });
 
   test('what is there stays unless --force says otherwise, and never what is read', async () => {
@@ -108,7 +126,7 @@ describe('commands that write models', () => {
       /layers\.0\.mlp\.down_proj is for 160 inputs and 64 outputs; the model has 224/,
     ],
     [['quantize', MODEL, '--to', 'q4', '--out', 'x'], /give it that ending/],
-    [['quantize', MODEL, '--to', 'q5', '--out', 'x.gguf'], /Allowed choices are q4, f16, bf16/],
+    [['quantize', MODEL, '--to', 'q5', '--out', 'x.gguf'], /Allowed choices are q4, q8, f16, bf16/],
     [['export', '--model', MODEL, '--out', 'x'], /say what to export for/],
     [
       ['export', '--sentence-transformers', '--model', `${GOLDEN}qwen2-f16`, '--out', 'x'],

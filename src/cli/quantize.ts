@@ -16,7 +16,7 @@ import { type Progress, progress } from './progress.ts';
 import { formatTable } from './table.ts';
 
 interface QuantizeOptions {
-  to: 'q4' | 'f16' | 'bf16';
+  to: 'q4' | 'q8' | 'f16' | 'bf16';
   out: string;
   adapter?: string;
   embedding: 'q8' | 'f16';
@@ -27,17 +27,17 @@ interface QuantizeOptions {
 export function quantizeCommand(program: Command): void {
   program
     .command('quantize')
-    .description('Write a model in fewer bits: int4 in a .gguf file, or 16 bits in safetensors.')
+    .description('Write a model in fewer bits: int4 or int8 in a .gguf file, or 16 bits in safetensors.')
     .argument('<model>', 'a folder, a .gguf file or a name that `lacuna pull` knows')
     .addOption(
-      new Option('--to <form>', 'q4: GGUF Q4_1; f16, bf16: a safetensors folder')
-        .choices(['q4', 'f16', 'bf16'])
+      new Option('--to <form>', 'q4: GGUF Q4_1; q8: GGUF Q8_0; f16, bf16: a safetensors folder')
+        .choices(['q4', 'q8', 'f16', 'bf16'])
         .makeOptionMandatory(),
     )
-    .requiredOption('--out <path>', 'the .gguf file (q4) or folder (f16, bf16) to write')
+    .requiredOption('--out <path>', 'the .gguf file (q4, q8) or folder (f16, bf16) to write')
     .option('--adapter <dir>', 'a PEFT LoRA adapter to merge into the weights first')
     .addOption(
-      new Option('--embedding <form>', 'with q4: how embedding and head are stored')
+      new Option('--embedding <form>', 'with q4 and q8: how embedding and head are stored')
         .choices(['q8', 'f16'])
         .default('q8'),
     )
@@ -49,31 +49,53 @@ export function quantizeCommand(program: Command): void {
 q4 stores each 32 weights of a linear as 16 levels between an f16 scale and offset (5 bits a weight),
 both searched for by least squares; embedding and head take 8.5 bits a weight, norms and biases stay
 f32. The tokenizer goes into the file. \`lacuna rank\`, transformers (gguf_file=) and llama.cpp open it.
+q8 takes 8.5 bits a weight throughout.
+
+A model that was trained from an int4 file lies close to that file's levels, and int4 rounds it back onto them: what
+training changed is lost. The command says so where it sees it; q8 keeps it.
+
 The table says by kind of tensor how far the weights moved, relative to their size (root mean square).
 
 Examples:
   lacuna quantize runs/all/model --to q4 --out model-q4.gguf
+  lacuna quantize runs/all/model --to q8 --out model-q8.gguf
   lacuna quantize smollm2-135m --adapter runs/f0 --to q4 --out tuned-q4.gguf
   lacuna quantize model-q4.gguf --to f16 --out model-f16`,
     )
     .action(async (model: string, o: QuantizeOptions) => {
-      const kind = o.to === 'q4' ? 'file' : 'folder';
+      const kind = isGguf(o) ? 'file' : 'folder';
       if (kind === 'file' && !o.out.endsWith('.gguf'))
-        throw new UserError(`--out ${o.out}: q4 is written into one .gguf file: give it that ending`);
+        throw new UserError(`--out ${o.out}: ${o.to} is written into one .gguf file: give it that ending`);
       const path = await locateModel(model);
       await checkOutput(o.out, kind, o.adapter === undefined ? [path] : [path, o.adapter], o.force);
       cleanUpOnInterrupt();
       const classes = await write(path, o);
-      const { size } = await stat(o.to === 'q4' ? o.out : `${o.out}/model.safetensors`);
+      const { size } = await stat(isGguf(o) ? o.out : `${o.out}/model.safetensors`);
+      const warning = roundedBack(classes);
+      if (warning) process.stderr.write(`${o.out}: ${warning}\n`);
       if (o.json) {
         process.stdout.write(
-          `${JSON.stringify({ model, to: o.to, out: o.out, bytes: size, classes: Object.fromEntries(classes) })}\n`,
+          `${JSON.stringify({ model, to: o.to, out: o.out, bytes: size, classes: Object.fromEntries(classes), warning })}\n`,
         );
         return;
       }
       if (classes.size > 0) process.stdout.write(table(classes));
       process.stdout.write(`${o.out}: ${(size / 2 ** 20).toFixed(1)} MiB in ${o.to}\n`);
     });
+}
+
+const isGguf = ({ to }: QuantizeOptions) => to === 'q4' || to === 'q8';
+
+/** Shares of Σ d² / 12 (normal weights: .72) between which weights have left an int4 file's levels by less than a step. */
+const NEAR_LEVELS = [1e-3, 0.6] as const;
+
+/** What to tell of a model trained from an int4 file, which int4 undoes; nothing of others, nor of the int4 file itself. */
+function roundedBack(classes: ReadonlyMap<string, QuantizedClass>): string | undefined {
+  const shares = [...classes.values()].flatMap(({ onLevels }) => onLevels ?? []);
+  const [least, most] = NEAR_LEVELS;
+  const near = shares.filter((share) => share > least && share < most).length;
+  if (near * 2 <= shares.length) return undefined;
+  return "the weights lie close to an int4 file's levels, as of a model trained from one, and were rounded back onto them: what training changed may be lost; check with `lacuna eval`, or use --to q8";
 }
 
 async function write(path: string, o: QuantizeOptions): Promise<ReadonlyMap<string, QuantizedClass>> {
@@ -88,9 +110,10 @@ async function write(path: string, o: QuantizeOptions): Promise<ReadonlyMap<stri
   try {
     const base = await weightsOf(checkpoint);
     const weights = adapter ? mergeAdapter(base, adapter) : base;
-    if (o.to === 'q4') {
+    if (isGguf(o)) {
       const embedding = o.embedding === 'q8' ? 'Q8_0' : 'F16';
-      return await writeGgufModel(o.out, source, weights, { embedding, onProgress });
+      const linears = o.to === 'q8' ? 'Q8_0' : 'Q4_1';
+      return await writeGgufModel(o.out, source, weights, { embedding, linears, onProgress });
     }
     await writeModelFolder(o.out, source, weights, { dtype: o.to.toUpperCase() as FloatDtype, onProgress });
     return new Map();

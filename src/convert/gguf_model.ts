@@ -1,4 +1,4 @@
-/** A model as a GGUF file, int4 for the linears, after the names and conventions of llama.cpp's converter. */
+/** A model as a GGUF file, int4 or int8 for the linears, after the names and conventions of llama.cpp's converter. */
 import { basename } from 'node:path';
 import { UserError } from '../errors.ts';
 import { writeFiles } from '../formats/atomic_file.ts';
@@ -17,6 +17,8 @@ import type { LazyWeight, ModelWeights } from './weights.ts';
 type WrittenType = 'Q4_1' | 'Q8_0' | 'F16' | 'F32';
 
 export interface QuantizeOptions {
+  /** How linears are stored. Default Q4_1. */
+  readonly linears?: 'Q4_1' | 'Q8_0';
   /** How embedding and head are stored; F16 where 32 does not divide the hidden size. Default Q8_0. */
   readonly embedding?: 'Q8_0' | 'F16';
   /** Weights written so far of all. */
@@ -31,10 +33,12 @@ export interface QuantizedClass {
   readonly bytes: number;
   /** √(Σ (w − ŵ)² / Σ w²) over all tensors of the kind. */
   readonly relativeRms: number;
+  /** Q4_1: Σ (w − ŵ)² over what it would be for weights anywhere between the levels; far below 1 they lay on levels before. */
+  readonly onLevels?: number;
 }
 
 /**
- * Writes `weights` as a model of `source`'s config and tokenizer: linears in Q4_1, embedding and head in Q8_0 or F16,
+ * Writes `weights` as a model of `source`'s config and tokenizer: linears in Q4_1 or Q8_0, embedding and head in Q8_0 or F16,
  * norms and biases in F32. Gives what rounding cost, by kind of tensor. UserError where a weight does not fit.
  */
 export async function writeGgufModel(
@@ -60,7 +64,7 @@ export async function writeGgufModel(
       parameters: 0,
       bytes: 0,
       relativeRms: 0,
-      error: { squared: 0, norm: 0 },
+      error: { squared: 0, norm: 0, uniform: 0 },
     };
     const parameters = known.parameters + product(weight.shape);
     const { error } = known;
@@ -70,12 +74,16 @@ export async function writeGgufModel(
       options.onProgress?.(done, total);
     });
   });
-  const metadata = new Map([...modelFields(source), ...ggufTokenizer(source)]);
+  const metadata = new Map([...modelFields(source, options), ...ggufTokenizer(source)]);
   await writeFiles([ggufFile(path, metadata, tensors)]);
   return new Map(
     [...classes].map(([kind, { error, ...rest }]) => [
       kind,
-      { ...rest, relativeRms: error.norm > 0 ? Math.sqrt(error.squared / error.norm) : 0 },
+      {
+        ...rest,
+        relativeRms: error.norm > 0 ? Math.sqrt(error.squared / error.norm) : 0,
+        onLevels: error.uniform > 0 ? error.squared / error.uniform : undefined,
+      },
     ]),
   );
 }
@@ -85,10 +93,14 @@ const product = (shape: readonly number[]) => shape.reduce((a, b) => a * b, 1);
 const bytesOf = (type: WrittenType, parameters: number) =>
   parameters * { Q4_1: 20 / 32, Q8_0: 34 / 32, F16: 2, F32: 4 }[type];
 
-function typeFor(path: string, { shape }: LazyWeight, { embedding = 'Q8_0' }: QuantizeOptions): WrittenType {
+function typeFor(
+  path: string,
+  { shape }: LazyWeight,
+  { embedding = 'Q8_0', linears = 'Q4_1' }: QuantizeOptions,
+): WrittenType {
   if (shape.length === 1) return 'F32';
   if (shape[1] % 32 !== 0) return 'F16';
-  return path === 'embed_tokens' || path === 'lm_head' ? embedding : 'Q4_1';
+  return path === 'embed_tokens' || path === 'lm_head' ? embedding : linears;
 }
 
 function stream(
@@ -131,7 +143,7 @@ function encode(type: WrittenType, values: Float32Array, error: RoundingError, n
 }
 
 /** `general.*` and the architecture's own entries. */
-function modelFields({ checkpoint }: ModelSource): Map<string, GgufField> {
+function modelFields({ checkpoint }: ModelSource, { linears }: QuantizeOptions): Map<string, GgufField> {
   const { config } = checkpoint;
   const { family } = config;
   // llama.cpp's qwen2 takes q, k and v biases for granted, and its llama knows none on o.
@@ -141,8 +153,8 @@ function modelFields({ checkpoint }: ModelSource): Map<string, GgufField> {
     'general.architecture': ['string', family],
     'general.type': ['string', 'model'],
     'general.name': ['string', basename(checkpoint.name).replace(/\.gguf$/, '')],
-    // "Mostly Q4_1" in llama.cpp's list.
-    'general.file_type': ['u32', 3],
+    // "Mostly Q4_1", "mostly Q8_0" in llama.cpp's list.
+    'general.file_type': ['u32', linears === 'Q8_0' ? 7 : 3],
     'general.quantization_version': ['u32', 2],
     [`${family}.block_count`]: ['u32', config.layers],
     [`${family}.context_length`]: ['u32', config.maxPositions],

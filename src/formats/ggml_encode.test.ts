@@ -23,7 +23,7 @@ const squares = (a: ArrayLike<number>, b: ArrayLike<number>) =>
   Array.from(a).reduce((sum, value, i) => sum + (value - b[i]) ** 2, 0);
 
 describe('Q4_1', () => {
-  const none = (): RoundingError => ({ squared: 0, norm: 0 });
+  const none = (): RoundingError => ({ squared: 0, norm: 0, uniform: 0 });
 
   test('errs a tenth less than minimum and maximum on normal weights, and says by how much', () => {
     const values = Float32Array.from(normal(1, 64 * 512, 'f32', 0.05));
@@ -33,6 +33,7 @@ describe('Q4_1', () => {
     expect(error.norm).toBeCloseTo(squares(values, new Float64Array(values.length)), 6);
     const plain = squares(values, unpackQ4(quantizeQ4(values, 64, 512)));
     expect(Math.sqrt(error.squared / plain)).toBeLessThan(0.9);
+    expect(error.squared / error.uniform).toBeGreaterThan(0.65);
     // A uniform quantiser of 16 levels fitted to 32 normal numbers.
     expect(Math.sqrt(error.squared / error.norm)).toBeLessThan(0.07);
   });
@@ -79,7 +80,7 @@ describe('Q4_1', () => {
 test('Q8_0 moves a weight by half a step at most', () => {
   const values = Float32Array.from(normal(2, 320));
   values.fill(0, 64, 96);
-  const error = { squared: 0, norm: 0 };
+  const error = { squared: 0, norm: 0, uniform: 0 };
   const bytes = encodeQ8_0(values, error, 'w');
   const decoded = new Float64Array(320);
   for (let b = 0; b < 10; b++) {

@@ -13,10 +13,11 @@ const INTERVALS = [15, 14, 16, 13, 15.5, 14.5, 12, 17, 11, 10];
 /** Times that codes and line are fitted to each other for each of them. */
 const REFITS = 3;
 
-/** What rounding cost: Σ (w − ŵ)² and Σ w². */
+/** What rounding cost: Σ (w − ŵ)² and Σ w²; and in Q4_1 what it costs weights that lie anywhere between levels d apart, Σ d² / 12. */
 export interface RoundingError {
   squared: number;
   norm: number;
+  uniform: number;
 }
 
 /**
@@ -41,6 +42,7 @@ export function encodeQ4_1(
     const m = fromHalf(mBits);
     put16(bytes, at, dBits);
     put16(bytes, at + 2, mBits);
+    error.uniform += (BLOCK * d * d) / 12;
     for (let i = 0; i < BLOCK; i++) {
       const code = d === 0 ? 0 : nearestCode((x[i] - m) / d);
       bytes[at + 4 + (i & 15)] |= i < 16 ? code : code << 4;
