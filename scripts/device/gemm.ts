@@ -1,18 +1,20 @@
 /**
- * Every tile of linear.matrix.wgsl on every shape, checked and timed, beside the machine's ceilings:
- *   npx vite build --config scripts/device/gemm.vite.config.ts, then on the GPU machine: node gemm.mjs [--seconds 90]
- * Pipelines are compiled and results checked first, so that nothing lets the GPU idle, and its clock drop, while it is
- * timed. `expected` is what the costs in linear.matrix.ts predict; * marks the tile that planMatrix takes.
+ * Forms of the int4 X·Wᵀ on subgroup matrices, checked and timed (gemm.plans.ts says which):
+ *   npx vite build --config scripts/device/gemm.vite.config.ts, then on the GPU machine:
+ *   node gemm.mjs [--seconds 85] [--only WORD]
+ * All are compiled and checked before any is timed, so that nothing lets the GPU idle, and its clock drop, in between.
+ * Then the best on other shapes, and the best with parts left out.
  */
 
 import {
-  expectedClocks,
-  type MatrixPlan,
-  matrixFits,
-  matrixPlans,
-  planMatrix,
-  recordMatrix,
-} from '../../kernels/linear/linear.matrix.ts';
+  type DirectPlan,
+  directFits,
+  type Made,
+  type Part,
+  recordDirect,
+  recordMade,
+} from '../../kernels/linear/linear.direct.ts';
+import { matrixFits, recordMatrix } from '../../kernels/linear/linear.matrix.ts';
 import { type Linear, shapeOf } from '../../kernels/linear/linear.types.ts';
 import type { Q4Meta } from '../../kernels/linear/weights.ts';
 import { matrixRate } from '../../src/bench_ceilings.ts';
@@ -21,6 +23,7 @@ import { Recorder, type Recording } from '../../src/gpu/recorder.ts';
 import type { Tensor } from '../../src/gpu/tensor.ts';
 import { specialise } from '../../src/gpu/wgsl.ts';
 import { fromHalf, toHalf } from '../../src/half.ts';
+import { DIRECT, NOW } from './gemm.plans.ts';
 
 interface Shape {
   name: string;
@@ -34,25 +37,17 @@ interface Shape {
   add?: boolean;
 }
 
-const square = { M: 4096, N: 4096, K: 4096 };
 const q4: [Q4Meta, number] = ['offset16', 32];
-const SHAPES: Shape[] = [
-  { name: '4096 cubed, g 32', ...square, q4 },
-  { name: '4096 cubed, g 128', ...square, q4: ['offset16', 128] },
-  { name: '4096 cubed, GPTQ', ...square, q4: ['zero16', 128] },
-  { name: '4096 cubed, Q4_K', ...square, q4: ['offset32', 32] },
-  { name: '4096 cubed, dense', ...square },
-  { name: 'Qwen2.5-0.5B qkv', M: 2304, N: 1152, K: 896, q4, bias: true },
-  { name: 'Qwen2.5-0.5B o', M: 2304, N: 896, K: 896, q4, add: true },
-  { name: 'Qwen2.5-0.5B gate, up', M: 2304, N: 9728, K: 896, q4 },
-  { name: 'Qwen2.5-0.5B down', M: 2304, N: 896, K: 4864, q4, add: true },
-  { name: 'SmolLM2-135M qkv', M: 4096, N: 960, K: 576, q4 },
-  { name: 'SmolLM2-135M o', M: 4096, N: 576, K: 576, q4, add: true },
-  { name: 'SmolLM2-135M gate, up', M: 4096, N: 3072, K: 576, q4 },
-  { name: 'SmolLM2-135M down', M: 4096, N: 576, K: 1536, q4, add: true },
+const SQUARE: Shape = { name: '4096^3', M: 4096, N: 4096, K: 4096, q4 };
+/** Qwen2.5-7B. */
+const OTHERS: Shape[] = [
+  { name: '7B gate, up', M: 5888, N: 37888, K: 3584, q4 },
+  { name: '7B down', M: 5888, N: 3584, K: 18944, q4, add: true },
 ];
 
-const seconds = Number(process.argv[process.argv.indexOf('--seconds') + 1]) || 90;
+const argument = (name: string) => process.argv.find((_, i) => process.argv[i - 1] === name);
+const seconds = Number(argument('--seconds') ?? 85);
+const only = argument('--only') ?? '';
 const started = performance.now();
 const left = () => seconds - (performance.now() - started) / 1000;
 
@@ -68,11 +63,22 @@ function random(): number {
   state ^= state << 5;
   return state >>> 0;
 }
+/** Numbers repeat after as many, which no row's length divides: making more takes longer than the kernels run. */
+const PERIOD = 1048573;
 /** Halves in [-1, 1). */
 const halfOf = Uint16Array.from({ length: 65536 }, () => toHalf(random() / 2 ** 31 - 1));
 function halves(n: number): Uint16Array<ArrayBuffer> {
   const out = new Uint16Array(n);
-  for (let i = 0; i < n; i++) out[i] = halfOf[random() & 65535];
+  const own = Math.min(n, PERIOD);
+  for (let i = 0; i < own; i++) out[i] = halfOf[random() & 65535];
+  for (let at = own; at < n; at *= 2) out.copyWithin(at, 0, Math.min(at, n - at));
+  return out;
+}
+function bits(n: number): Uint32Array<ArrayBuffer> {
+  const out = new Uint32Array(n);
+  const own = Math.min(n, PERIOD);
+  for (let i = 0; i < own; i++) out[i] = random();
+  for (let at = own; at < n; at *= 2) out.copyWithin(at, 0, Math.min(at, n - at));
   return out;
 }
 
@@ -102,7 +108,7 @@ async function problem(shape: Shape): Promise<Problem> {
   const { M, N, K } = shape;
   const X = halves(M * K);
   const [meta, group] = shape.q4 ?? [undefined, 1];
-  const words = shape.q4 ? Uint32Array.from({ length: (N * K) / 8 }, random) : undefined;
+  const words = shape.q4 ? bits((N * K) / 8) : undefined;
   const dense = words ? undefined : halves(N * K);
   const groups = Math.ceil(K / group);
   const pairs = Float32Array.from({ length: shape.q4 ? 2 * N * groups : 0 }, (_, i) => {
@@ -188,76 +194,201 @@ async function problem(shape: Shape): Promise<Problem> {
   };
 }
 
-/** Microseconds a call, median of 7 samples of 3 ms, warm because called back to back. */
+/** Microseconds a call, median of 11 samples of at least 2 ms, warm because called back to back. */
 async function timed(recording: Recording): Promise<number> {
-  const repeats = Math.max(1, Math.round(3e6 / (await recording.time(1))));
+  const repeats = Math.max(1, Math.round(2e6 / (await recording.time(1))));
   const end = performance.now() + 25;
   while (performance.now() < end) await recording.time(repeats);
   const ns: number[] = [];
-  for (let i = 0; i < 7; i++) ns.push(await recording.time(repeats));
-  return ns.sort((a, b) => a - b)[3] / 1e3;
+  for (let i = 0; i < 11; i++) ns.push(await recording.time(repeats));
+  return ns.sort((a, b) => a - b)[5] / 1e3;
 }
 
-/** Multiply-accumulate alone, then with its operands read from workgroup memory each time. */
-async function ceilings(): Promise<void> {
-  for (const reload of [false, true]) {
-    const rate = await matrixRate(gpu, { reload, effort: { samples: 7, sampleMs: 3 } });
-    console.log(
-      `multiply-accumulate ${reload ? 'from workgroup memory' : 'alone'}: ${(rate / 1e12).toFixed(0)} TFLOP/s`,
-    );
+interface Variant {
+  name: string;
+  fits(call: Linear): boolean;
+  record(r: Recorder, call: Linear, made: Made): void;
+  plan?: DirectPlan;
+}
+
+const now: Variant = {
+  name: '128x128x64, now',
+  fits: (call) => matrixFits(gpu.caps, shapeOf(call), NOW),
+  record: (r, call) => recordMatrix(r, call, NOW),
+};
+const directVariant = ([name, plan]: [string, DirectPlan]): Variant => ({
+  name,
+  plan,
+  fits: (call) => directFits(gpu.caps, shapeOf(call), plan),
+  record: (r, call, made) => recordDirect(r, call, plan, made),
+});
+const all = [now, ...DIRECT.map(directVariant)].filter((v) => v === now || v.name.includes(only));
+
+/** x in tiles, W as f16 in rows, in tiles: made for a problem's variants, and what making one takes. */
+async function makeFor(p: Problem, variants: Variant[]): Promise<Map<string, Tensor>> {
+  const { x, weight } = p.call;
+  const out = new Map<string, Tensor>();
+  for (const name of ['x tiles', 'w rows', 'w tiles']) {
+    const wanted = variants.some(({ plan }) => plan && [madeX(plan), madeW(plan)].includes(name));
+    if (!wanted) continue;
+    const what = name[0] as 'x' | 'w';
+    const to = gpu.tensor(name, 'f16', what === 'x' ? x.shape : [weight.N, weight.K]);
+    const r = new Recorder(gpu);
+    recordMade(r, p.call, what, name.endsWith('tiles'), to);
+    const recording = await r.finish();
+    recording.replay();
+    console.log(`${p.shape.name.padEnd(12)} making ${name}: ${(await timed(recording)).toFixed(1)} us`);
+    recording.free();
+    out.set(name, to);
   }
+  return out;
+}
+const madeX = (p: DirectPlan) => (p.x === 'tiles' ? 'x tiles' : '');
+const madeW = (p: DirectPlan) => (p.w === 'q4' ? '' : p.w === 'f16 tiles' ? 'w tiles' : 'w rows');
+
+const POISON = `@group(0) @binding(0) var<storage, read_write> y: array<u32>;
+@compute @workgroup_size(256)
+fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) t: u32) {
+  for (var i = wg.x * 256u + t; i < arrayLength(&y); i += groups.x * 256u) { y[i] = 0xffffffffu; }
+}`;
+
+/** Warm for half a second, with the form of now. */
+async function warm(recording: Recording, ms = 500): Promise<void> {
+  const end = performance.now() + ms;
+  while (performance.now() < end) await recording.time(8);
 }
 
-const short = (p: MatrixPlan) =>
-  `${p.BM}x${p.BN}x${p.BK} of ${p.WM}x${p.WN}${p.SLICES > 1 ? ' in slices' : ''}${p.FENCED ? ' fenced' : ''}`;
+interface Job {
+  variant: Variant;
+  recording: Recording;
+  result: string;
+  compiled: number;
+}
 
-const jobs: { problem: Problem; plan: MatrixPlan; recording?: Recording; result: string }[] = [];
-for (const shape of SHAPES) {
-  const p = await problem(shape);
-  const s = shapeOf(p.call);
-  const plans = matrixPlans()
-    .flatMap((plan) => [plan, { ...plan, FENCED: !plan.FENCED }])
-    .filter((plan) => matrixFits(gpu.caps, s, plan));
-  const recordings = await Promise.all(
-    plans.map(async (plan) => {
+/** Compiles, checks (unless parts are left out), then times and prints each; fastest right ones first in what it returns. */
+async function compare(p: Problem, variants: Variant[]): Promise<{ variant: Variant; us: number }[]> {
+  const { name, M, N, K } = p.shape;
+  const { y } = p.call;
+  const r = new Recorder(gpu);
+  r.dispatch({ label: 'poison', code: POISON, bindings: [y], grid: [2048] });
+  const poison = await r.finish();
+  const made = await makeFor(p, variants);
+  const jobs: Job[] = [];
+  await Promise.all(
+    variants.map(async (variant) => {
+      if (!variant.fits(p.call)) return console.log(`${name.padEnd(12)} ${variant.name}: does not fit`);
       const r = new Recorder(gpu);
-      recordMatrix(r, p.call, plan);
+      const { plan } = variant;
+      variant.record(r, p.call, plan ? { x: made.get(madeX(plan)), w: made.get(madeW(plan)) } : {});
+      const before = performance.now();
       try {
-        return { recording: await r.finish(), result: '' };
+        const recording = await r.finish();
+        jobs.push({ variant, recording, result: '', compiled: performance.now() - before });
       } catch (error) {
-        return { result: (error as Error).message.slice(0, 160) };
+        console.log(`${name.padEnd(12)} ${variant.name}: ${(error as Error).message.slice(0, 200)}`);
       }
     }),
   );
-  for (const [i, plan] of plans.entries()) {
-    const { recording, result } = recordings[i];
-    jobs.push({ problem: p, plan, recording, result });
-    if (!recording) continue;
-    const { y } = p.call;
-    const poison = new Uint8Array(y.bytes).fill(shape.add ? 0 : 255);
-    gpu.device.queue.writeBuffer(y.buffer, 0, poison);
-    recording.replay();
-    jobs.at(-1)!.result = await p.error();
+  jobs.sort((a, b) => variants.indexOf(a.variant) - variants.indexOf(b.variant));
+  if (!jobs.length) return [];
+  console.log(`# ${name}: compiled after ${((performance.now() - started) / 1000).toFixed(1)} s`);
+  for (const job of jobs) {
+    if (job.variant.plan?.without) {
+      job.result = 'not checked';
+      continue;
+    }
+    if (p.shape.add) gpu.clear(y);
+    else poison.replay();
+    job.recording.replay();
+    job.result = await p.error();
   }
+  await warm(jobs[0].recording);
+  const times: { variant: Variant; us: number }[] = [];
+  for (const { variant, recording, result, compiled } of jobs) {
+    if (left() < 1) {
+      console.log(`${name} ${variant.name}: out of time`);
+      continue;
+    }
+    const us = await timed(recording);
+    const rate = (2 * M * N * K) / us / 1e6;
+    console.log(
+      `${name.padEnd(12)} ${variant.name.padEnd(48)} ${us.toFixed(1).padStart(8)} us ${rate.toFixed(0).padStart(4)} TFLOP/s  error ${result}  ${compiled.toFixed(0)} ms to compile`,
+    );
+    if (!result.includes('NOT') && Number(result) < 1e-3) times.push({ variant, us });
+    recording.free();
+  }
+  gpu.free(...made.values());
+  return times.sort((a, b) => a.us - b.us);
 }
-console.log(`compiled and checked after ${((performance.now() - started) / 1000).toFixed(0)} s`);
 
-await ceilings();
-console.log('shape                    tile                                    us  expected  TFLOP/s  relative error');
-for (const { problem, plan, recording, result } of jobs) {
-  const { name, M, N, K } = problem.shape;
-  const s = shapeOf(problem.call);
-  const label = `${name.padEnd(24)} ${short(plan).padEnd(36)}`;
-  if (!recording || left() < 2) {
-    console.log(`${label} ${recording ? 'out of time' : result}`);
+// --compile NAME: nothing but the pipeline, for a look at what the driver keeps in its cache.
+const compile = argument('--compile');
+if (compile) {
+  const { M, N, K } = SQUARE;
+  const call: Linear = {
+    x: gpu.tensor('x', 'f16', [M, K]),
+    weight: {
+      kind: 'q4',
+      N,
+      K,
+      group: 32,
+      meta: 'offset16',
+      words: gpu.tensor('words', 'u32', [N, K / 8]),
+      params: gpu.tensor('params', 'u32', [(N * K) / 32]),
+    },
+    y: gpu.tensor('y', 'f16', [M, N]),
+    rows: gpu.dim('rows', M),
+  };
+  const r = new Recorder(gpu);
+  all
+    .find((v) => v.name === compile)!
+    .record(r, call, { x: gpu.tensor('x tiles', 'f16', [M, K]), w: gpu.tensor('w', 'f16', [N, K]) });
+  await r.finish();
+  process.exit(0);
+}
+
+const square = await problem(SQUARE);
+console.log(`# data after ${((performance.now() - started) / 1000).toFixed(1)} s`);
+// In two parts: what a driver makes of the second must not cost the first.
+const half = Math.ceil(all.length / 2);
+const ranked = [...(await compare(square, all.slice(0, half))), ...(await compare(square, all.slice(half)))];
+ranked.sort((a, b) => a.us - b.us);
+console.log(
+  `multiply-accumulate alone: ${((await matrixRate(gpu, { effort: { samples: 7, sampleMs: 3 } })) / 1e12).toFixed(0)} TFLOP/s`,
+);
+
+// The best two, and the best that needs nothing made before.
+const others = ranked.filter((r) => r.variant !== now).map((r) => r.variant);
+const plain = others.find(({ plan }) => plan!.w === 'q4' && plan!.x !== 'tiles');
+const few = [now, ...new Set([...others.slice(0, 2), ...(plain ? [plain] : [])])];
+for (const shape of OTHERS) {
+  if (left() < 10) {
+    console.log(`${shape.name}: out of time`);
     continue;
   }
-  const us = await timed(recording);
-  const known = matrixPlans().find((p) => short(p) === short(plan));
-  const expected = known ? (expectedClocks(s, known) / 1980).toFixed(1) : '';
-  const taken = short(planMatrix(gpu.caps, s)!) === short(plan) ? '*' : ' ';
-  console.log(
-    `${label}${taken} ${us.toFixed(1).padStart(7)} ${expected.padStart(9)} ${((2 * M * N * K) / us / 1e6).toFixed(0).padStart(8)}  ${result}`,
+  const p = await problem(shape);
+  await compare(p, few);
+  const { weight } = p.call;
+  gpu.free(p.call.x, p.call.y, ...(weight.kind === 'q4' ? [weight.words, weight.params] : []));
+}
+
+// What the best of each kind costs without some of its parts.
+const PARTS: Part[][] = [
+  ['x'],
+  ['unpack'],
+  ['words'],
+  ['store'],
+  ['barriers'],
+  ['x', 'unpack'],
+  ['words', 'unpack', 'store'],
+  ['x', 'words', 'unpack', 'store'],
+];
+const kinds = [plain, others.find(({ plan }) => plan!.w === 'q4' && plan!.x === 'tiles')];
+for (const best of kinds) {
+  if (!best?.plan || best.plan.words || left() < 3) continue;
+  await compare(
+    square,
+    PARTS.map((without) => directVariant([`${best.name} -${without.join('-')}`, { ...best.plan!, without }])),
   );
 }
 process.exit(0);

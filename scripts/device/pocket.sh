@@ -114,7 +114,7 @@ plan() { # RECIPE: "QUESTIONS EPOCHS"
     for (const n of sizes) {
       const epochs = Math.floor(views / rows(n));
       // Twice over the data at least: an epoch that ends is what is left of a run that is cut short.
-      if (epochs >= 2 && epochs * rows(n) >= 0.97 * best[2]) best = [n, epochs, epochs * rows(n)];
+      if (epochs >= 2 && epochs * rows(n) >= 0.8 * best[2]) best = [n, epochs, epochs * rows(n)];
     }
     console.error(`${name}: ${rate.toFixed(2)} steps a second, ${seconds} s, ${best[0]} questions, ${best[1]} epochs`);
     console.log(best[0], best[1]);

@@ -1,0 +1,171 @@
+/**
+ * x · Wᵀ for 1 to 64 rows of f16 x and int4 W, where W's bytes are what takes time: which plan suits, and the text that
+ * runs it. Formulas and layouts: linear.skinny.wgsl (arithmetic), linear.skinny.matrix.wgsl (subgroup matrices).
+ */
+import type { Caps } from '../../src/gpu/adapter.ts';
+import { fold, type Recorder } from '../../src/gpu/recorder.ts';
+import { specialise, unroll } from '../../src/gpu/wgsl.ts';
+import offset16 from './linear.matrix.offset16.wgsl' with { type: 'text' };
+import offset32 from './linear.matrix.offset32.wgsl' with { type: 'text' };
+import zero16 from './linear.matrix.zero16.wgsl' with { type: 'text' };
+import matrixSource from './linear.skinny.matrix.wgsl' with { type: 'text' };
+import skinnySource from './linear.skinny.wgsl' with { type: 'text' };
+import { type Linear, type LinearShape, shapeOf } from './linear.types.ts';
+import shapeSource from './shape.wgsl' with { type: 'text' };
+import paramF32 from './skinny.param.f32.wgsl' with { type: 'text' };
+import paramU32 from './skinny.param.u32.wgsl' with { type: 'text' };
+import parts from './skinny.parts.wgsl' with { type: 'text' };
+import sumSource from './skinny.sum.wgsl' with { type: 'text' };
+import whole from './skinny.whole.wgsl' with { type: 'text' };
+import type { Q4Weight } from './weights.ts';
+import yScalar from './y.scalar.wgsl' with { type: 'text' };
+
+/** linear.skinny.wgsl's constants. */
+export interface SkinnyPlan {
+  form: 'skinny';
+  /** Rows of x a workgroup takes, rows of W a thread. */
+  MR: number;
+  NR: number;
+  /** 32s of threads along K, and teams of them that share x. */
+  SK: number;
+  SR: number;
+  /** K staged at a time. */
+  KT: number;
+  /** Steps of W in flight. */
+  D: number;
+  /** Words whose products are added in f16; 0: f32. */
+  CHAIN: 0 | 1 | 2 | 4;
+  /** Fewest threads of a subgroup. */
+  SMALLEST: number;
+}
+
+/** linear.skinny.matrix.wgsl's constants. */
+export interface SkinnyMatrixPlan {
+  form: 'skinny matrix';
+  FM: number;
+  FN: number;
+  SN: number;
+  SK: number;
+  D: number;
+  SPLITS: number;
+}
+
+/** Whether W and x are what both forms read. */
+const streams = (s: LinearShape): boolean => s.kind === 'q4' && s.x === 'f16' && s.K % 32 === 0 && s.group! % 32 === 0;
+
+export function skinnyFits(caps: Caps, s: LinearShape, p: SkinnyPlan): boolean {
+  if (!streams(s) || !caps.f16 || !caps.subgroups || caps.subgroups.max > 32) return false;
+  const bytes = p.MR * (p.KT * 2 + p.KT / 4) + 4 * p.MR * p.NR * p.SK * p.SR * (32 / p.SMALLEST);
+  return (
+    32 * p.SK * p.SR <= caps.maxInvocations && bytes <= caps.maxWorkgroupStorage && p.KT % (1024 * p.SK * p.D) === 0
+  );
+}
+
+export function skinnyMatrixFits(caps: Caps, s: LinearShape, p: SkinnyMatrixPlan): boolean {
+  if (!streams(s) || !caps.matrix) return false;
+  const vectors = p.SK * (16 * p.FM + p.SN * 16 * p.FN) * 9;
+  return 32 * p.SN * p.SK <= caps.maxInvocations && 16 * vectors <= caps.maxWorkgroupStorage && (4 * p.FM) % p.SN === 0;
+}
+
+export function skinnyCode(a: Linear, s: LinearShape, p: SkinnyPlan, loops = false): string {
+  const weight = a.weight as Q4Weight;
+  const wide = weight.meta === 'offset32';
+  const { form: _, ...plan } = p;
+  const constants = {
+    ...plan,
+    D_NR: p.D * p.NR,
+    SUMS: p.MR * p.NR,
+    WORDS: 4,
+    PER: weight.group / 32,
+    ZERO_POINT: weight.meta === 'zero16',
+    ADD: a.add ?? false,
+  };
+  const text = specialise(skinnySource, {
+    enable: ['f16', 'subgroups'],
+    alias: { Y: s.y, Param: wide ? 'vec2<f32>' : 'u32' },
+    constants,
+    include: [shapeSource, yScalar, wide ? paramF32 : paramU32],
+  });
+  return loops ? text : unroll(text, constants);
+}
+
+export function skinnyMatrixCode(a: Linear, s: LinearShape, p: SkinnyMatrixPlan, loops = false): string {
+  const weight = a.weight as Q4Weight;
+  const { form: _, ...plan } = p;
+  const W_LOADS = 2 * p.FN;
+  const X_ROWS = (4 * p.FM) / p.SN;
+  const constants = {
+    ...plan,
+    W_LOADS,
+    W_HELD: p.D * W_LOADS,
+    X_ROWS,
+    X_LOADS: 2 * X_ROWS,
+    X_HELD: p.D * 2 * X_ROWS,
+    SUMS: p.FM * p.FN,
+    HALVES: 2,
+    FOUR: 4,
+    PER: weight.group / 32,
+    PARAMS_AT: p.SPLITS > 1 ? 4 : 6,
+    ADD: a.add ?? false,
+    M: s.M,
+  };
+  const text = specialise(matrixSource, {
+    enable: ['f16', 'subgroups', 'chromium_experimental_subgroup_matrix'],
+    alias: { Y: s.y, Param: weight.meta === 'offset32' ? 'vec2<f32>' : 'u32' },
+    constants,
+    include: [shapeSource, { offset16, zero16, offset32 }[weight.meta], p.SPLITS > 1 ? parts : whole],
+  });
+  return loops ? text : unroll(text, constants);
+}
+
+/** The struct of shape.wgsl. */
+function shapeWords(a: Linear, s: LinearShape): Uint32Array {
+  const words = new Uint32Array(12);
+  const groups = s.group ? Math.ceil(s.K / s.group) : 0;
+  words.set([s.N, s.K, s.ldy, s.column, Math.ceil(s.K / 8), groups, s.group ?? s.K, Number(a.bias !== undefined)]);
+  new Float32Array(words.buffer)[8] = a.scale ?? 1;
+  return words;
+}
+
+/** Records y (+)= scale · x Wᵀ + bias by a plan that fits. */
+export function recordSkinny(r: Recorder, a: Linear, p: SkinnyPlan | SkinnyMatrixPlan, label = 'linear'): void {
+  const s = shapeOf(a);
+  const { weight, rows } = a;
+  if (weight.kind !== 'q4') throw new Error('linear skinny: W is dense');
+  const bias = a.bias ?? r.scratch('no bias', 'f32', [4]);
+  const shape = r.gpu.uniform('linear shape', shapeWords(a, s));
+  const loops = r.gpu.description.software;
+  if (p.form === 'skinny') {
+    const [gx, gy] = fold(Math.ceil(s.N / (p.NR * p.SR)));
+    r.dispatch({
+      label: `${label} q4 skinny`,
+      code: skinnyCode(a, s, p, loops),
+      bindings: [a.x, weight.words, a.y, rows, bias, shape, weight.params],
+      grid: () => [gx, gy, Math.ceil(rows.count / p.MR)],
+    });
+    return;
+  }
+  const [gx, gy] = fold(Math.ceil(s.N / (16 * p.FN * p.SN)));
+  const split = p.SPLITS > 1 ? r.scratch('linear parts', 'f32', [p.SPLITS, s.M, s.N]) : undefined;
+  r.dispatch({
+    label: `${label} q4 skinny matrix`,
+    code: skinnyMatrixCode(a, s, p, loops),
+    bindings: split
+      ? [a.x, weight.words, split, rows, weight.params, shape]
+      : [a.x, weight.words, a.y, rows, bias, shape, weight.params],
+    grid: () => [gx, gy, Math.ceil(rows.count / (16 * p.FM)) * p.SPLITS],
+  });
+  if (!split) return;
+  const WG = 256;
+  r.dispatch({
+    label: `${label} q4 skinny sum`,
+    code: specialise(sumSource, {
+      enable: s.y === 'f16' ? ['f16'] : [],
+      alias: { Y: s.y },
+      constants: { WG, ADD: a.add ?? false },
+      include: [shapeSource, yScalar],
+    }),
+    bindings: [split, r.gpu.uniform('linear parts', Uint32Array.of(p.SPLITS, s.M, 0, 0)), a.y, rows, bias, shape],
+    grid: () => fold(Math.ceil((rows.count * s.N) / WG)),
+  });
+}
