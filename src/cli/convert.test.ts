@@ -91,6 +91,11 @@ describe('commands that write models', () => {
     expect((await quantized(at('base.gguf'), '--to', 'q4', '--out', at('again.gguf'))).warning).toBe(undefined);
     expect((await quantized(...adapted, '--to', 'q4')).warning).toContain('rounded back');
     expect((await quantized(...adapted, '--to', 'q8')).warning).toBe(undefined);
+    const chance = async () => {
+      expect((await quantized(...adapted, '--to', 'q4', '--rounding', 'stochastic')).warning).toBe(undefined);
+      return readFile(at('back.gguf'));
+    };
+    expect(await chance()).toEqual(await chance());
   });
 
   test('what is there stays unless --force says otherwise, and never what is read', async () => {

@@ -20,6 +20,7 @@ interface QuantizeOptions {
   out: string;
   adapter?: string;
   embedding: 'q8' | 'f16';
+  rounding: 'nearest' | 'stochastic';
   force?: boolean;
   json?: boolean;
 }
@@ -41,6 +42,11 @@ export function quantizeCommand(program: Command): void {
         .choices(['q8', 'f16'])
         .default('q8'),
     )
+    .addOption(
+      new Option('--rounding <how>', 'with q4: to the nearest level, or to either with unbiased chances')
+        .choices(['nearest', 'stochastic'])
+        .default('nearest'),
+    )
     .option('--force', 'write over what is there')
     .option('--json', 'machine-readable output')
     .addHelpText(
@@ -52,13 +58,15 @@ f32. The tokenizer goes into the file. \`lacuna rank\`, transformers (gguf_file=
 q8 takes 8.5 bits a weight throughout.
 
 A model that was trained from an int4 file lies close to that file's levels, and int4 rounds it back onto them: what
-training changed is lost. The command says so where it sees it; q8 keeps it.
+training changed is lost. The command says so where it sees it; q8 keeps it, and --rounding stochastic keeps it under
+noise: a weight is rounded up as often as it lies high between its two levels, the same way in every run.
 
 The table says by kind of tensor how far the weights moved, relative to their size (root mean square).
 
 Examples:
   lacuna quantize runs/all/model --to q4 --out model-q4.gguf
   lacuna quantize runs/all/model --to q8 --out model-q8.gguf
+  lacuna quantize runs/all/model --to q4 --rounding stochastic --out model-q4.gguf
   lacuna quantize smollm2-135m --adapter runs/f0 --to q4 --out tuned-q4.gguf
   lacuna quantize model-q4.gguf --to f16 --out model-f16`,
     )
@@ -71,7 +79,7 @@ Examples:
       cleanUpOnInterrupt();
       const classes = await write(path, o);
       const { size } = await stat(isGguf(o) ? o.out : `${o.out}/model.safetensors`);
-      const warning = roundedBack(classes);
+      const warning = o.rounding === 'nearest' ? roundedBack(classes) : undefined;
       if (warning) process.stderr.write(`${o.out}: ${warning}\n`);
       if (o.json) {
         process.stdout.write(
@@ -95,7 +103,7 @@ function roundedBack(classes: ReadonlyMap<string, QuantizedClass>): string | und
   const [least, most] = NEAR_LEVELS;
   const near = shares.filter((share) => share > least && share < most).length;
   if (near * 2 <= shares.length) return undefined;
-  return "the weights lie close to an int4 file's levels, as of a model trained from one, and were rounded back onto them: what training changed may be lost; check with `lacuna eval`, or use --to q8";
+  return "the weights lie close to an int4 file's levels, as of a model trained from one, and were rounded back onto them: what training changed may be lost; use --to q8, or --rounding stochastic and check with `lacuna eval`";
 }
 
 async function write(path: string, o: QuantizeOptions): Promise<ReadonlyMap<string, QuantizedClass>> {
@@ -113,7 +121,8 @@ async function write(path: string, o: QuantizeOptions): Promise<ReadonlyMap<stri
     if (isGguf(o)) {
       const embedding = o.embedding === 'q8' ? 'Q8_0' : 'F16';
       const linears = o.to === 'q8' ? 'Q8_0' : 'Q4_1';
-      return await writeGgufModel(o.out, source, weights, { embedding, linears, onProgress });
+      const { rounding } = o;
+      return await writeGgufModel(o.out, source, weights, { embedding, linears, rounding, onProgress });
     }
     await writeModelFolder(o.out, source, weights, { dtype: o.to.toUpperCase() as FloatDtype, onProgress });
     return new Map();

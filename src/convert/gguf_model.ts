@@ -1,5 +1,6 @@
 /** A model as a GGUF file, int4 or int8 for the linears, after the names and conventions of llama.cpp's converter. */
 import { basename } from 'node:path';
+import { uniform } from '../data/random.ts';
 import { UserError } from '../errors.ts';
 import { writeFiles } from '../formats/atomic_file.ts';
 import type { ModelConfig } from '../formats/config.ts';
@@ -19,6 +20,8 @@ type WrittenType = 'Q4_1' | 'Q8_0' | 'F16' | 'F32';
 export interface QuantizeOptions {
   /** How linears are stored. Default Q4_1. */
   readonly linears?: 'Q4_1' | 'Q8_0';
+  /** How Q4_1 rounds: to the nearest level, or up as often as a weight lies high between two, seeded. Default nearest. */
+  readonly rounding?: 'nearest' | 'stochastic';
   /** How embedding and head are stored; F16 where 32 does not divide the hidden size. Default Q8_0. */
   readonly embedding?: 'Q8_0' | 'F16';
   /** Weights written so far of all. */
@@ -69,7 +72,8 @@ export async function writeGgufModel(
     const parameters = known.parameters + product(weight.shape);
     const { error } = known;
     classes.set(kind, { ...known, tensors: known.tensors + 1, parameters, bytes: bytesOf(type, parameters) });
-    return stream(path, type, weight, config, error, (count) => {
+    const random = options.rounding === 'stochastic' ? uniform(seedOf(path)) : undefined;
+    return stream(path, type, weight, config, { error, random }, (count) => {
       done += count;
       options.onProgress?.(done, total);
     });
@@ -108,7 +112,7 @@ function stream(
   type: WrittenType,
   weight: LazyWeight,
   config: ModelConfig,
-  error: RoundingError,
+  rounding: Rounding,
   onWritten: (count: number) => void,
 ): GgufTensorToStream {
   const isBias = path.endsWith('.bias');
@@ -123,15 +127,23 @@ function stream(
       const rows = interleaved ? permuteRows(opened, config.headDim) : opened;
       for (const { first, count } of rowChunks(rows)) {
         const values = await rows.read(first, first + count);
-        yield encode(type, values, error, name);
+        yield encode(type, values, rounding, name);
         onWritten(values.length);
       }
     },
   };
 }
 
-function encode(type: WrittenType, values: Float32Array, error: RoundingError, name: string): Uint8Array {
-  if (type === 'Q4_1') return encodeQ4_1(values, error, name);
+interface Rounding {
+  error: RoundingError;
+  random: (() => number) | undefined;
+}
+
+/** The same numbers for a tensor wherever it stands in the file. */
+const seedOf = (path: string) => [...path].reduce((hash, c) => (Math.imul(hash, 31) + c.charCodeAt(0)) | 0, 0);
+
+function encode(type: WrittenType, values: Float32Array, { error, random }: Rounding, name: string): Uint8Array {
+  if (type === 'Q4_1') return encodeQ4_1(values, error, name, { random });
   if (type === 'Q8_0') return encodeQ8_0(values, error, name);
   const stored = narrow(values, type, name);
   for (let i = 0; i < values.length; i++) {

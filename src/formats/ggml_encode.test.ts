@@ -1,6 +1,7 @@
 /** Blocks written and read back: how far a weight may move, and that the search beats spreading over the range. */
 import { describe, expect, test } from 'vitest';
 import { normal } from '../../test/numeric.ts';
+import { uniform } from '../data/random.ts';
 import { UserError } from '../errors.ts';
 import { fromHalf } from '../half.ts';
 import { decodeQ4Block, decodeQ8Block, newQ4Block } from './ggml_blocks.ts';
@@ -42,6 +43,31 @@ describe('Q4_1', () => {
     // 2^-7·q − 2^-4: scale and offset are exact in f16, and so is every sum of the fit.
     const values = Float32Array.from({ length: 96 }, (_, i) => ((7 * i) % 16) / 128 - 1 / 16);
     expect([...decodeQ4_1(encodeQ4_1(values, none(), 'w'))]).toEqual([...values]);
+  });
+
+  test('rounded by chance, a small change of weights that lie on levels stays on average; to the nearest it is lost', () => {
+    const step = 2 ** -7;
+    const [n, change] = [32 * 512, 0.2 * step];
+    // The ends of a block's range do not move, and as many rise as fall, so that its levels stay.
+    const sign = (i: number) => ((i * 5) & 2) - 1;
+    const values = Float32Array.from({ length: n }, (_, i) => {
+      const level = i % 32 === 0 ? 0 : i % 32 === 1 ? 15 : (7 * i) % 16;
+      return level * step - 2 ** -4 + (level === 0 || level === 15 ? 0 : sign(i) * change);
+    });
+    const inside = values.map((_, i) => Number(i % 32 > 1 && (7 * i) % 16 > 0 && (7 * i) % 16 < 15));
+    const moved = (random?: () => number) => {
+      const decoded = decodeQ4_1(encodeQ4_1(values, none(), 'w', { random }));
+      let [sum, count] = [0, 0];
+      decoded.forEach((v, i) => {
+        sum += inside[i] * sign(i) * (v - (values[i] - sign(i) * change));
+        count += inside[i];
+      });
+      return { mean: sum / count / step, count };
+    };
+    expect(Math.abs(moved().mean)).toBeLessThan(0.1);
+    const { mean, count } = moved(uniform(1));
+    // The scale fits itself to what moved by some hundredths; chance stays within five deviations.
+    expect(Math.abs(mean - 0.2)).toBeLessThan(0.03 + 5 * Math.sqrt(0.16 / count));
   });
 
   test('a block of equal weights, of two values, and of zeros', () => {

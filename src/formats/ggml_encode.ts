@@ -23,13 +23,15 @@ export interface RoundingError {
 /**
  * Q4_1 blocks of `values`, whose number 32 divides: 20 bytes for 32 values, d·q + m with f16 d and m. `weights`, one
  * for each of the first values.length numbers of a row repeated, says how much an error at that input counts; all
- * the same without. Adds to `error`. UserError, opening with `name`, for a value beyond f16.
+ * the same without. `random`, uniform in [0, 1): round up as often as a value lies high between two levels, so that what
+ * is lost is noise and not always the same; to the nearest without. Adds to `error`. UserError, opening with `name`, for
+ * a value beyond f16.
  */
 export function encodeQ4_1(
   values: Float32Array,
   error: RoundingError,
   name: string,
-  weights?: Float64Array,
+  { weights, random }: { weights?: Float64Array; random?: () => number } = {},
 ): Uint8Array<ArrayBuffer> {
   const bytes = new Uint8Array((values.length / BLOCK) * 20);
   const x = new Float64Array(BLOCK);
@@ -44,7 +46,7 @@ export function encodeQ4_1(
     put16(bytes, at + 2, mBits);
     error.uniform += (BLOCK * d * d) / 12;
     for (let i = 0; i < BLOCK; i++) {
-      const code = d === 0 ? 0 : nearestCode((x[i] - m) / d);
+      const code = d === 0 ? 0 : nearestCode((x[i] - m) / d, random?.());
       bytes[at + 4 + (i & 15)] |= i < 16 ? code : code << 4;
       error.squared += (x[i] - (d * code + m)) ** 2;
       error.norm += x[i] ** 2;
@@ -119,8 +121,9 @@ function fitLine(x: Float64Array, w: Float64Array): [number, number] {
   return best;
 }
 
-function nearestCode(value: number): number {
-  return value <= 0 ? 0 : value >= 15 ? 15 : (value + 0.5) | 0;
+/** The level at or below `value` + `add`. */
+function nearestCode(value: number, add = 0.5): number {
+  return value <= 0 ? 0 : value >= 15 ? 15 : (value + add) | 0;
 }
 
 function checked(value: number, name: string, at: number): number {
