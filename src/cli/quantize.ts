@@ -2,7 +2,7 @@
 import { stat } from 'node:fs/promises';
 import process from 'node:process';
 import { type Command, Option } from 'commander';
-import { type QuantizedClass, writeGgufModel } from '../convert/gguf_model.ts';
+import { nearLevels, type QuantizedClass, writeGgufModel } from '../convert/gguf_model.ts';
 import { writeModelFolder } from '../convert/hf_folder.ts';
 import { mergeAdapter } from '../convert/merge_adapter.ts';
 import { openModelSource } from '../convert/model_source.ts';
@@ -20,7 +20,7 @@ interface QuantizeOptions {
   out: string;
   adapter?: string;
   embedding: 'q8' | 'f16';
-  rounding: 'nearest' | 'stochastic';
+  rounding: 'auto' | 'nearest' | 'stochastic';
   force?: boolean;
   json?: boolean;
 }
@@ -43,9 +43,9 @@ export function quantizeCommand(program: Command): void {
         .default('q8'),
     )
     .addOption(
-      new Option('--rounding <how>', 'with q4: to the nearest level, or to either with unbiased chances')
-        .choices(['nearest', 'stochastic'])
-        .default('nearest'),
+      new Option('--rounding <how>', 'with q4: to the nearest level, to either by chance, or as suits the weights')
+        .choices(['auto', 'nearest', 'stochastic'])
+        .default('auto'),
     )
     .option('--force', 'write over what is there')
     .option('--json', 'machine-readable output')
@@ -57,16 +57,15 @@ both searched for by least squares; embedding and head take 8.5 bits a weight, n
 f32. The tokenizer goes into the file. \`lacuna rank\`, transformers (gguf_file=) and llama.cpp open it.
 q8 takes 8.5 bits a weight throughout.
 
-A model that was trained from an int4 file lies close to that file's levels, and int4 rounds it back onto them: what
-training changed is lost. The command says so where it sees it; q8 keeps it, and --rounding stochastic keeps it under
-noise: a weight is rounded up as often as it lies high between its two levels, the same way in every run.
+A model that was trained from an int4 file lies close to that file's levels, and rounding to the nearest puts it back
+onto them: what training changed is lost. Where --rounding auto sees that, it rounds by chance: a weight goes up as often
+as it lies high between its two levels, the same way in every run. q8 is closer still.
 
 The table says by kind of tensor how far the weights moved, relative to their size (root mean square).
 
 Examples:
   lacuna quantize runs/all/model --to q4 --out model-q4.gguf
   lacuna quantize runs/all/model --to q8 --out model-q8.gguf
-  lacuna quantize runs/all/model --to q4 --rounding stochastic --out model-q4.gguf
   lacuna quantize smollm2-135m --adapter runs/f0 --to q4 --out tuned-q4.gguf
   lacuna quantize model-q4.gguf --to f16 --out model-f16`,
     )
@@ -77,13 +76,11 @@ Examples:
       const path = await locateModel(model);
       await checkOutput(o.out, kind, o.adapter === undefined ? [path] : [path, o.adapter], o.force);
       cleanUpOnInterrupt();
-      const classes = await write(path, o);
+      const { classes, rounding } = await write(path, o);
       const { size } = await stat(isGguf(o) ? o.out : `${o.out}/model.safetensors`);
-      const warning = o.rounding === 'nearest' ? roundedBack(classes) : undefined;
-      if (warning) process.stderr.write(`${o.out}: ${warning}\n`);
       if (o.json) {
         process.stdout.write(
-          `${JSON.stringify({ model, to: o.to, out: o.out, bytes: size, classes: Object.fromEntries(classes), warning })}\n`,
+          `${JSON.stringify({ model, to: o.to, out: o.out, bytes: size, classes: Object.fromEntries(classes), rounding })}\n`,
         );
         return;
       }
@@ -94,19 +91,13 @@ Examples:
 
 const isGguf = ({ to }: QuantizeOptions) => to === 'q4' || to === 'q8';
 
-/** Shares of Σ d² / 12 (normal weights: .72) between which weights have left an int4 file's levels by less than a step. */
-const NEAR_LEVELS = [1e-3, 0.6] as const;
-
-/** What to tell of a model trained from an int4 file, which int4 undoes; nothing of others, nor of the int4 file itself. */
-function roundedBack(classes: ReadonlyMap<string, QuantizedClass>): string | undefined {
-  const shares = [...classes.values()].flatMap(({ onLevels }) => onLevels ?? []);
-  const [least, most] = NEAR_LEVELS;
-  const near = shares.filter((share) => share > least && share < most).length;
-  if (near * 2 <= shares.length) return undefined;
-  return "the weights lie close to an int4 file's levels, as of a model trained from one, and were rounded back onto them: what training changed may be lost; use --to q8, or --rounding stochastic and check with `lacuna eval`";
+interface Written {
+  classes: ReadonlyMap<string, QuantizedClass>;
+  /** How int4 was rounded. */
+  rounding?: 'nearest' | 'stochastic';
 }
 
-async function write(path: string, o: QuantizeOptions): Promise<ReadonlyMap<string, QuantizedClass>> {
+async function write(path: string, o: QuantizeOptions): Promise<Written> {
   const source = await openModelSource(path);
   const { checkpoint } = source;
   const adapter = o.adapter === undefined ? undefined : await readAdapter(o.adapter, checkpoint.config);
@@ -121,11 +112,17 @@ async function write(path: string, o: QuantizeOptions): Promise<ReadonlyMap<stri
     if (isGguf(o)) {
       const embedding = o.embedding === 'q8' ? 'Q8_0' : 'F16';
       const linears = o.to === 'q8' ? 'Q8_0' : 'Q4_1';
-      const { rounding } = o;
-      return await writeGgufModel(o.out, source, weights, { embedding, linears, rounding, onProgress });
+      const near = o.to === 'q4' && o.rounding === 'auto' && (await nearLevels(weights));
+      if (near)
+        process.stderr.write(
+          "the weights lie close to an int4 file's levels: rounding by chance, so that training is kept\n",
+        );
+      const rounding = o.rounding === 'auto' ? (near ? 'stochastic' : 'nearest') : o.rounding;
+      const classes = await writeGgufModel(o.out, source, weights, { embedding, linears, rounding, onProgress });
+      return { classes, rounding: o.to === 'q4' ? rounding : undefined };
     }
     await writeModelFolder(o.out, source, weights, { dtype: o.to.toUpperCase() as FloatDtype, onProgress });
-    return new Map();
+    return { classes: new Map() };
   } finally {
     bar?.stop();
     await adapter?.close();

@@ -36,8 +36,6 @@ export interface QuantizedClass {
   readonly bytes: number;
   /** √(Σ (w − ŵ)² / Σ w²) over all tensors of the kind. */
   readonly relativeRms: number;
-  /** Q4_1: Σ (w − ŵ)² over what it would be for weights anywhere between the levels; far below 1 they lay on levels before. */
-  readonly onLevels?: number;
 }
 
 /**
@@ -83,13 +81,31 @@ export async function writeGgufModel(
   return new Map(
     [...classes].map(([kind, { error, ...rest }]) => [
       kind,
-      {
-        ...rest,
-        relativeRms: error.norm > 0 ? Math.sqrt(error.squared / error.norm) : 0,
-        onLevels: error.uniform > 0 ? error.squared / error.uniform : undefined,
-      },
+      { ...rest, relativeRms: error.norm > 0 ? Math.sqrt(error.squared / error.norm) : 0 },
     ]),
   );
+}
+
+/** Shares of Σ d² / 12 (normal weights: .72) between which weights have left an int4 file's levels, and by less than a step. */
+const NEAR_LEVELS = [1e-3, 0.6] as const;
+/** Rows of a linear that are looked at. */
+const PROBED_ROWS = 64;
+
+/**
+ * Whether weights lie close to an int4 file's levels without lying on them, as those of a model that was trained from
+ * one: the nearest Q4_1 levels are then the old ones. Told from some rows of the first, middle and last linear.
+ */
+export async function nearLevels(weights: ModelWeights): Promise<boolean> {
+  const linears = [...weights].filter(([path, weight]) => typeFor(path, weight, {}) === 'Q4_1');
+  const error: RoundingError = { squared: 0, norm: 0, uniform: 0 };
+  for (const i of new Set([0, linears.length >> 1, linears.length - 1])) {
+    const [path, weight] = linears[i] ?? [];
+    if (!path || !weight) continue;
+    const rows = await weight.open();
+    encodeQ4_1(await rows.read(0, Math.min(PROBED_ROWS, weight.shape[0])), error, path);
+  }
+  const share = error.squared / error.uniform;
+  return share > NEAR_LEVELS[0] && share < NEAR_LEVELS[1];
 }
 
 const product = (shape: readonly number[]) => shape.reduce((a, b) => a * b, 1);
