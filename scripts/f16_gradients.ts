@@ -19,6 +19,10 @@ import { continuedLora } from '../src/train/lora_weights.ts';
 import { createStep } from '../src/train/step.ts';
 
 const [modelPath, adapterPath, dataPath] = process.argv.slice(2);
+if (!dataPath) {
+  console.error('usage: node scripts/run.mjs scripts/f16_gradients.ts MODEL.gguf ADAPTER DATA');
+  process.exit(2);
+}
 const [QUERIES, PASSAGES, LENGTH, LOSS_SCALE] = [3, 7, 110, 1024];
 
 async function gradients(tier: 'subgroup' | 'portable', lossScale: number): Promise<Map<string, Float32Array>> {

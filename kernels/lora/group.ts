@@ -17,9 +17,6 @@ export function groups(caps: Caps, rank: number, K: number, widths: readonly num
   return tiles && (widths.length === 2 || widths.length === 3);
 }
 
-/** How many adapters a `Lora` is. */
-export const count = ({ widths }: Lora): number => widths?.length ?? 1;
-
 /** The blocks of a product of an adapter that is several; undefined for one alone. */
 export const blocksOf = ({ widths, r: rank }: Lora, along: GemmBlocks['along']): GemmBlocks | undefined =>
   widths && { along, widths, rank };

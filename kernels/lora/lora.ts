@@ -1,8 +1,8 @@
 /**
  * A low-rank update, y[:, column ..] += scale · (d(x) Aᵀ) Bᵀ (Hu et al. 2021), d being dropout while training and
  * nothing else, as two linear products: H = d(x) Aᵀ, f32, for all ranks in one pass over x, then H Bᵀ added to y, which
- * is read and written once. Several adapters side by side (`widths`) have one H between them. On subgroup matrices (linear/gemm.matrix.wgsl) x is masked as it is staged, elsewhere into
- * a copy.
+ * is read and written once. Several adapters side by side (`widths`) have one H between them. On subgroup matrices
+ * (linear/gemm.matrix.wgsl) x is masked as it is staged, elsewhere into a copy.
  */
 import type { Dim, Recorder } from '../../src/gpu/recorder.ts';
 import type { Tensor } from '../../src/gpu/tensor.ts';

@@ -18,6 +18,7 @@ import { matrixFits, recordMatrix } from '../../kernels/linear/linear.matrix.ts'
 import { type Linear, shapeOf } from '../../kernels/linear/linear.types.ts';
 import type { Q4Meta } from '../../kernels/linear/weights.ts';
 import { matrixRate } from '../../src/bench_ceilings.ts';
+import { uniform } from '../../src/data/random.ts';
 import { Gpu } from '../../src/gpu/gpu.ts';
 import { Recorder, type Recording } from '../../src/gpu/recorder.ts';
 import type { Tensor } from '../../src/gpu/tensor.ts';
@@ -56,13 +57,8 @@ console.log(
   `${gpu.description.description}, tier ${gpu.caps.tier}, ${gpu.caps.maxWorkgroupStorage} bytes of workgroup memory`,
 );
 
-let state = 0x2545f491;
-function random(): number {
-  state ^= state << 13;
-  state ^= state >>> 17;
-  state ^= state << 5;
-  return state >>> 0;
-}
+const unit = uniform(0x2545f491);
+const random = () => unit() * 2 ** 32;
 /** Numbers repeat after as many, which no row's length divides: making more takes longer than the kernels run. */
 const PERIOD = 1048573;
 /** Halves in [-1, 1). */

@@ -5,6 +5,7 @@
  * A call after the other in one pass, each on the next of several weights, all into one y, so that each waits for the
  * one before, as the layers of a model do.
  */
+
 import { product } from '../../kernels/linear/linear.product.ts';
 import {
   recordSkinny,
@@ -15,6 +16,7 @@ import {
 } from '../../kernels/linear/linear.skinny.ts';
 import { type Linear, shapeOf } from '../../kernels/linear/linear.types.ts';
 import type { Q4Meta, Q4Weight } from '../../kernels/linear/weights.ts';
+import { uniform } from '../../src/data/random.ts';
 import { Gpu } from '../../src/gpu/gpu.ts';
 import { Recorder, type Recording } from '../../src/gpu/recorder.ts';
 import type { Tensor } from '../../src/gpu/tensor.ts';
@@ -138,14 +140,8 @@ const SHAPES: Shape[] = software
       { N: 4096, K: 4096, group: 32, meta: 'offset16' },
     ];
 
-let state = 0x2545f491;
-function random(): number {
-  state ^= state << 13;
-  state ^= state >>> 17;
-  state ^= state << 5;
-  return state >>> 0;
-}
-const unit = () => random() / 2 ** 32;
+const unit = uniform(0x2545f491);
+const random = () => unit() * 2 ** 32;
 /** Noise repeats after as many words, which no row's length divides. */
 const NOISE = Uint32Array.from({ length: 1048573 }, random);
 function noise(n: number, at: number): Uint32Array<ArrayBuffer> {

@@ -96,11 +96,17 @@ async function bench(o: Options): Promise<void> {
 async function models(gpu: Gpu, o: Options): Promise<void> {
   if (o.json || o.plot || o.compare || o.kernel)
     throw new UserError('--forward and --step print lines, and go with --tier and --shape alone');
+  const { forwardBench } = await import('../infer/forward_bench.ts');
+  const { stepBench } = await import('../train/step_bench.ts');
+  const { SHAPES } = await import('../model/synthetic.ts');
+  const named = Object.keys(SHAPES).filter((name) => name.includes(o.shape ?? ''));
+  if (!named.length)
+    throw new UserError(`--shape ${o.shape}: no such model; there are ${Object.keys(SHAPES).join(', ')}`);
   const print = (line: string) => process.stdout.write(`${line}\n`);
   const { commit, date, driver, gpu: name, tier } = surroundings(gpu);
   print(`${name}, tier ${tier}; ${driver};${commit ? ` ${commit};` : ''} ${date}`);
-  if (o.forward) await (await import('../infer/forward_bench.ts')).forwardBench(gpu, print, o.shape);
-  if (o.step) await (await import('../train/step_bench.ts')).stepBench(gpu, print, o.shape);
+  if (o.forward) await forwardBench(gpu, print, o.shape);
+  if (o.step) await stepBench(gpu, print, o.shape);
 }
 
 /** Every wanted case, one after the other; `defects` are those that could not run for another reason than this GPU. */

@@ -39,8 +39,8 @@ export interface QuantizedClass {
 }
 
 /**
- * Writes `weights` as a model of `source`'s config and tokenizer: linears in Q4_1 or Q8_0, embedding and head in Q8_0 or F16,
- * norms and biases in F32. Gives what rounding cost, by kind of tensor. UserError where a weight does not fit.
+ * Writes `weights` as a model of `source`'s config and tokenizer: linears in Q4_1 or Q8_0, embedding and head in Q8_0 or
+ * F16, norms and biases in F32. Gives what rounding cost, by kind of tensor. UserError where a weight does not fit.
  */
 export async function writeGgufModel(
   path: string,

@@ -17,6 +17,7 @@ import { backward, backwardActivations, backwardTensors, keepInputs } from '../m
 import { activations, forward } from '../model/decoder.ts';
 import { embedding, embeddingActivations, embeddingBackward } from '../model/embedding.ts';
 import { type Chunk, chunksOf } from './chunks.ts';
+import { Pace } from './pace.ts';
 import type { Trainable } from './trainable.ts';
 
 export interface StepOptions extends AdamwOptions {
@@ -75,11 +76,6 @@ export interface Step {
 
 /** Chunks a step may have: dropout masks are numbered by step and chunk. */
 const MOST_CHUNKS = 4096;
-/**
- * Share of a step's expected time to sleep before its outcome is asked for. As long as anything is awaited of it, Dawn
- * polls at every turn of the event loop and leaves garbage: on an H200 collecting it took a tenth of a run.
- */
-const SLEEP = 0.85;
 /** f32 elements at whose multiples a view may begin. */
 const ALIGN = 64;
 
@@ -175,7 +171,7 @@ export async function createStep(
     state.set(low, high, place);
   };
 
-  let msPerToken = 0;
+  const pace = new Pace();
 
   async function run(input: StepInput): Promise<StepOutcome> {
     const { queries, passages, lossScale } = input;
@@ -205,9 +201,10 @@ export async function createStep(
     trainable.refresh.replay();
     const tokens = lengths.reduce((n, l) => n + l, 0);
     const submitted = performance.now();
-    await new Promise((done) => setTimeout(done, SLEEP * msPerToken * tokens));
+    const slept = pace.sleep(tokens);
+    await new Promise((done) => setTimeout(done, slept));
     const numbers = (await gpu.read(outcome)) as Float32Array;
-    msPerToken = (performance.now() - submitted) / tokens;
+    pace.learn(tokens, slept, performance.now() - submitted);
     return {
       loss: numbers[0],
       norm: numbers[ALIGN],
