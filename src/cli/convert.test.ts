@@ -3,9 +3,11 @@ import { access, copyFile, mkdir, mkdtemp, readdir, readFile, rm, writeFile } fr
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import process from 'node:process';
+import { fileURLToPath } from 'node:url';
 import { Command } from 'commander';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { GOLDEN } from '../../test/golden/golden.ts';
+import { GPU, useDriver } from '../../test/train_command.ts';
 import { openCheckpoint } from '../formats/checkpoint_file.ts';
 import { exportCommand } from './export.ts';
 import { mergeCommand } from './merge.ts';
@@ -34,12 +36,14 @@ async function run(...args: string[]): Promise<string> {
 
 const MODEL = `${GOLDEN}qwen2-f32`;
 const ADAPTER = `${MODEL}/adapters/r4`;
+const SAMPLE = fileURLToPath(new URL('../../data/sample', import.meta.url));
 const RSLORA = `${MODEL}/adapters/rslora`;
 
 describe('commands that write models', () => {
   let root: string;
   const at = (name: string) => join(root, name);
   beforeAll(async () => {
+    useDriver();
     root = await mkdtemp(join(tmpdir(), 'lacuna-convert-'));
   });
   afterAll(() => rm(root, { recursive: true, force: true }));
@@ -96,6 +100,13 @@ describe('commands that write models', () => {
       return readFile(at('back.gguf'));
     };
     expect(await chance()).toEqual(await chance());
+    const texts = ['--calibrate', SAMPLE, '--fold', '1', '--calibration-tokens', '300', '--tier', GPU.tier];
+    const calibrated = async () => {
+      const said = await quantized(...adapted, '--to', 'q4', ...texts);
+      expect(said).toMatchObject({ rounding: 'calibrated', classes: { q_proj: { type: 'Q4_1' } } });
+      return readFile(at('back.gguf'));
+    };
+    expect(await calibrated()).toEqual(await calibrated());
   });
 
   test('what is there stays unless --force says otherwise, and never what is read', async () => {
@@ -131,6 +142,14 @@ describe('commands that write models', () => {
       /layers\.0\.mlp\.down_proj is for 160 inputs and 64 outputs; the model has 224/,
     ],
     [['quantize', MODEL, '--to', 'q4', '--out', 'x'], /give it that ending/],
+    [
+      ['quantize', MODEL, '--to', 'q8', '--out', 'x.gguf', '--calibrate', SAMPLE],
+      /--calibrate is for --to q4: q8 needs none/,
+    ],
+    [['quantize', MODEL, '--to', 'f16', '--out', 'x', '--rounding', 'nearest'], /--rounding is for --to q4/],
+    [['quantize', MODEL, '--to', 'q4', '--out', 'x.gguf', '--fold', '1'], /--fold is for --calibrate/],
+    [['quantize', MODEL, '--to', 'q4', '--out', 'x.gguf', '--calibrate', SAMPLE, '--fold', '9'], /fold 9/],
+    [['quantize', MODEL, '--to', 'q4', '--out', 'x.gguf', '--calibrate', 'nowhere'], /nowhere/],
     [['quantize', MODEL, '--to', 'q5', '--out', 'x.gguf'], /Allowed choices are q4, q8, f16, bf16/],
     [['export', '--model', MODEL, '--out', 'x'], /say what to export for/],
     [

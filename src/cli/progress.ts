@@ -23,13 +23,16 @@ export const clock = (seconds: number): string => {
   return s >= 3600 ? `${Math.floor(s / 3600)}:${rest}` : rest;
 };
 
-/** Counts `total` units of work under a label. Where stderr is no terminal, a line is printed every five seconds. */
-export function progress(label: string, total: number, unit = ''): Progress {
+/**
+ * Counts `total` units of work under a label, `from` of which were done before. Where stderr is no terminal, a line is
+ * printed every five seconds.
+ */
+export function progress(label: string, total: number, unit = '', from = 0): Progress {
   const began = performance.now();
   let bar: SingleBar | undefined;
   const rates = (done: number) => {
     const seconds = (performance.now() - began) / 1000;
-    const rate = done / seconds;
+    const rate = (done - from) / seconds;
     return { rate: quantity(rate), left: clock((total - done) / rate), done: quantity(done), all: quantity(total) };
   };
   return {
@@ -51,6 +54,22 @@ export function progress(label: string, total: number, unit = ''): Progress {
     },
     stop() {
       bar?.stop();
+    },
+  };
+}
+
+/** Bars for kinds of work that take turns: that of the one which moved last is shown. */
+export function turns() {
+  let [shown, bar]: [string?, Progress?] = [];
+  const stop = () => bar?.stop();
+  return {
+    stop,
+    of: (label: string, unit: string) => (done: number, total: number) => {
+      if (shown !== label) {
+        stop();
+        [shown, bar] = [label, progress(label, total, unit, done)];
+      }
+      bar?.update(done);
     },
   };
 }

@@ -11,7 +11,9 @@ import { permuteRows } from '../formats/permuted_rows.ts';
 import { rowChunks } from '../formats/weight_rows.ts';
 import { ggufName } from '../formats/weights_gguf.ts';
 import { fromHalf } from '../half.ts';
+import type { Calibration } from './calibration.ts';
 import { ggufTokenizer } from './gguf_tokenizer.ts';
+import { type InputOrder, roundRows } from './gptq.ts';
 import type { ModelSource } from './model_source.ts';
 import type { LazyWeight, ModelWeights } from './weights.ts';
 
@@ -22,6 +24,8 @@ export interface QuantizeOptions {
   readonly linears?: 'Q4_1' | 'Q8_0';
   /** How Q4_1 rounds: to the nearest level, or up as often as a weight lies high between two, seeded. Default nearest. */
   readonly rounding?: 'nearest' | 'stochastic';
+  /** What the linears read: Q4_1 then rounds with regard to it, and `rounding` has no say. */
+  readonly calibration?: Calibration;
   /** How embedding and head are stored; F16 where 32 does not divide the hidden size. Default Q8_0. */
   readonly embedding?: 'Q8_0' | 'F16';
   /** Weights written so far of all. */
@@ -71,7 +75,8 @@ export async function writeGgufModel(
     const { error } = known;
     classes.set(kind, { ...known, tensors: known.tensors + 1, parameters, bytes: bytesOf(type, parameters) });
     const random = options.rounding === 'stochastic' ? uniform(seedOf(path)) : undefined;
-    return stream(path, type, weight, config, { error, random }, (count) => {
+    const calibration = type === 'Q4_1' ? options.calibration : undefined;
+    return stream(path, type, weight, config, { error, random, calibration }, (count) => {
       done += count;
       options.onProgress?.(done, total);
     });
@@ -141,9 +146,10 @@ function stream(
       const opened = await weight.open();
       const interleaved = config.family === 'llama' && /\.[qk]_proj(\.bias)?$/.test(path);
       const rows = interleaved ? permuteRows(opened, config.headDim) : opened;
+      const inputs = await rounding.calibration?.of(path);
       for (const { first, count } of rowChunks(rows)) {
         const values = await rows.read(first, first + count);
-        yield encode(type, values, rounding, name);
+        yield encode(type, values, { ...rounding, inputs }, name);
         onWritten(values.length);
       }
     },
@@ -153,12 +159,20 @@ function stream(
 interface Rounding {
   error: RoundingError;
   random: (() => number) | undefined;
+  calibration: Calibration | undefined;
+  inputs?: InputOrder;
 }
 
 /** The same numbers for a tensor wherever it stands in the file. */
 const seedOf = (path: string) => [...path].reduce((hash, c) => (Math.imul(hash, 31) + c.charCodeAt(0)) | 0, 0);
 
-function encode(type: WrittenType, values: Float32Array, { error, random }: Rounding, name: string): Uint8Array {
+function encode(type: WrittenType, values: Float32Array, rounding: Rounding, name: string): Uint8Array {
+  const { error, random, inputs } = rounding;
+  if (type === 'Q4_1' && inputs)
+    return encodeQ4_1(values, error, name, {
+      importance: inputs.importance,
+      visit: (all, level) => roundRows(inputs, all, level),
+    });
   if (type === 'Q4_1') return encodeQ4_1(values, error, name, { random });
   if (type === 'Q8_0') return encodeQ8_0(values, error, name);
   const stored = narrow(values, type, name);

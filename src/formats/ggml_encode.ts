@@ -20,39 +20,54 @@ export interface RoundingError {
   uniform: number;
 }
 
+export interface Q4Options {
+  /** One for each of a row's inputs: how much an error there counts in the fit of scale and offset; all the same without. */
+  importance?: Float64Array;
+  /** Uniform in [0, 1): a value goes up as often as it lies high between two levels, so that what is lost is noise. */
+  random?: () => number;
+  /** Asks in an order of its own for the level of every value i, near a number that it names. Without: each near itself. */
+  visit?: (values: Float32Array, level: (i: number, wanted: number) => number) => void;
+}
+
 /**
- * Q4_1 blocks of `values`, whose number 32 divides: 20 bytes for 32 values, d·q + m with f16 d and m. `weights`, one
- * for each of the first values.length numbers of a row repeated, says how much an error at that input counts; all
- * the same without. `random`, uniform in [0, 1): round up as often as a value lies high between two levels, so that what
- * is lost is noise and not always the same; to the nearest without. Adds to `error`. UserError, opening with `name`, for
- * a value beyond f16.
+ * Q4_1 blocks of `values`, whose number 32 divides: 20 bytes for 32 values, d·q + m with f16 d and m. Adds to `error`.
+ * UserError, opening with `name`, for a value beyond f16.
  */
 export function encodeQ4_1(
   values: Float32Array,
   error: RoundingError,
   name: string,
-  { weights, random }: { weights?: Float64Array; random?: () => number } = {},
+  { importance, random, visit = visitEach }: Q4Options = {},
 ): Uint8Array<ArrayBuffer> {
-  const bytes = new Uint8Array((values.length / BLOCK) * 20);
+  const blocks = values.length / BLOCK;
+  const bytes = new Uint8Array(blocks * 20);
   const x = new Float64Array(BLOCK);
   const w = new Float64Array(BLOCK).fill(1);
-  for (let first = 0, at = 0; first < values.length; first += BLOCK, at += 20) {
+  const [scales, offsets] = [new Float64Array(blocks), new Float64Array(blocks)];
+  for (let block = 0, first = 0; block < blocks; block++, first += BLOCK) {
     for (let i = 0; i < BLOCK; i++) x[i] = checked(values[first + i], name, first + i);
-    if (weights) for (let i = 0; i < BLOCK; i++) w[i] = weights[(first + i) % weights.length];
+    if (importance) for (let i = 0; i < BLOCK; i++) w[i] = importance[(first + i) % importance.length];
     const [dBits, mBits] = fitLine(x, w);
-    const d = fromHalf(dBits);
-    const m = fromHalf(mBits);
-    put16(bytes, at, dBits);
-    put16(bytes, at + 2, mBits);
-    error.uniform += (BLOCK * d * d) / 12;
-    for (let i = 0; i < BLOCK; i++) {
-      const code = d === 0 ? 0 : nearestCode((x[i] - m) / d, random?.());
-      bytes[at + 4 + (i & 15)] |= i < 16 ? code : code << 4;
-      error.squared += (x[i] - (d * code + m)) ** 2;
-      error.norm += x[i] ** 2;
-    }
+    [scales[block], offsets[block]] = [fromHalf(dBits), fromHalf(mBits)];
+    put16(bytes, block * 20, dBits);
+    put16(bytes, block * 20 + 2, mBits);
+    error.uniform += (BLOCK * scales[block] ** 2) / 12;
   }
+  visit(values, (i, wanted) => {
+    const [block, place] = [Math.floor(i / BLOCK), i % BLOCK];
+    const [d, m] = [scales[block], offsets[block]];
+    const code = d === 0 ? 0 : nearestCode((wanted - m) / d, random?.());
+    bytes[block * 20 + 4 + (place & 15)] |= place < 16 ? code : code << 4;
+    const level = d * code + m;
+    error.squared += (values[i] - level) ** 2;
+    error.norm += values[i] ** 2;
+    return level;
+  });
   return bytes;
+}
+
+function visitEach(values: Float32Array, level: (i: number, wanted: number) => number): void {
+  for (let i = 0; i < values.length; i++) level(i, values[i]);
 }
 
 /** Q8_0 blocks of `values`, whose number 32 divides: 34 bytes for 32 values, d·q with q from −127 to 127. */

@@ -41,8 +41,10 @@ export interface KeptActivations extends Pick<Activations, 'qkv' | 'mixed' | 'ga
   mid: Tensor;
 }
 
-/** What a training step asks of a forward pass. */
-export interface TrainingForward {
+/** What a training step or a calibration asks of a forward pass. */
+export interface ForwardOptions {
+  /** Told of every projection before it is recorded, and of what it reads: [rows, K]. */
+  onInput?: (r: Recorder, p: Projection, x: Tensor, rows: Dim) => void;
   dropout?: AdapterDropout;
   /** Where an adapter keeps d(x) Aᵀ, f32 [T, rank], by its site. */
   H?: (site: number, rank: number) => Tensor | undefined;
@@ -89,7 +91,7 @@ export interface AdapterDropout {
   state: Dim;
 }
 
-export interface Projected extends Pick<TrainingForward, 'dropout' | 'H'> {
+export interface Projected extends Pick<ForwardOptions, 'dropout' | 'H' | 'onInput'> {
   x: Tensor;
   y: Tensor;
   rows: Dim;
@@ -100,6 +102,7 @@ export interface Projected extends Pick<TrainingForward, 'dropout' | 'H'> {
 /** y = x Wᵀ for every part of a projection, and its adapters on top. */
 export function project(r: Recorder, p: Projection, a: Projected): void {
   const { x, y, rows, add = false, scale = 1 } = a;
+  a.onInput?.(r, p, x, rows);
   // Linears that read the same input see it through the same mask: it is drawn once, and their adapters can be one.
   const dropout = a.dropout && p.loras.length > 0 ? { ...a.dropout, site: p.loras[0].site } : undefined;
   const updates = p.loras.map(({ column, lora: l, site }) => {
@@ -123,7 +126,7 @@ export function layer(
   w: LayerWeights,
   s: Activations & { mid?: Tensor },
   seqs: Sequences,
-  t: TrainingForward = {},
+  t: ForwardOptions = {},
 ): void {
   const rows = seqs.tokens;
   upToDown(r, c, w, s, seqs, t);
@@ -137,7 +140,7 @@ export function upToDown(
   w: LayerWeights,
   s: Activations & { mid?: Tensor },
   seqs: Sequences,
-  t: TrainingForward = {},
+  t: ForwardOptions = {},
 ): void {
   const rows = seqs.tokens;
   const shape = { heads: c.heads, kvHeads: c.kvHeads, headDim: c.headDim };
@@ -162,7 +165,7 @@ export function forward(
   s: Activations,
   seqs: Sequences,
   probe?: (r: Recorder, depth: number) => void,
-  t: TrainingForward = {},
+  t: ForwardOptions = {},
 ): void {
   embed(r, { ids: seqs.ids, table: w.embed, h: s.h, rows: seqs.tokens });
   probe?.(r, 0);
