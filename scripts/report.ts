@@ -2,8 +2,9 @@
 
 export interface Counts {
   passed: number;
-  /** Names. */
+  /** Names, with the first line of what went wrong. */
   failed: string[];
+  /** Names. */
   skipped: string[];
   /** Tests that ran on each GPU of test/gpus.ts, by its name. */
   gpus: Record<string, number>;
@@ -13,7 +14,9 @@ interface VitestReport {
   testResults: {
     name: string;
     status: string;
-    assertionResults: { fullName: string; status: string }[];
+    /** Why a file could not be collected. */
+    message?: string;
+    assertionResults: { fullName: string; status: string; failureMessages?: string[] }[];
   }[];
 }
 
@@ -22,9 +25,10 @@ export function vitestCounts(json: string): Counts {
   const { testResults } = JSON.parse(json) as VitestReport;
   const counts: Counts = { passed: 0, failed: [], skipped: [], gpus: {} };
   for (const file of testResults) {
-    for (const { fullName, status } of file.assertionResults) count(counts, fullName, status);
+    for (const { fullName, status, failureMessages: [why] = [] } of file.assertionResults)
+      count(counts, fullName, status, why);
     if (file.status === 'failed' && !file.assertionResults.some((a) => a.status === 'failed'))
-      counts.failed.push(file.name);
+      counts.failed.push(because(file.name, file.message));
   }
   return counts;
 }
@@ -34,17 +38,20 @@ export function junitCounts(xml: string): Counts {
   for (const [, attributes, end, body] of xml.matchAll(/<testcase\s([^>]*?)(\/>|>([\s\S]*?)<\/testcase>)/g)) {
     const name = unescaped(/(?:^|\s)name="([^"]*)"/.exec(attributes)?.[1] ?? '');
     const inside = end === '/>' ? '' : body;
-    count(
-      counts,
-      name,
-      /<(failure|error)\b/.test(inside) ? 'failed' : /<skipped\b/.test(inside) ? 'skipped' : 'passed',
-    );
+    const [failure, message] = /<(?:failure|error)\b(?:[^>]*?\smessage="([^"]*)")?/.exec(inside) ?? [];
+    const status = failure ? 'failed' : /<skipped\b/.test(inside) ? 'skipped' : 'passed';
+    count(counts, name, status, message && unescaped(message));
   }
   return counts;
 }
 
-function count(counts: Counts, name: string, status: string): void {
-  if (status === 'failed') counts.failed.push(name);
+const because = (name: string, why?: string): string => {
+  const [line] = (why ?? '').trim().split('\n');
+  return line ? `${name}: ${line.slice(0, 300)}` : name;
+};
+
+function count(counts: Counts, name: string, status: string, why?: string): void {
+  if (status === 'failed') counts.failed.push(because(name, why));
   else if (status !== 'passed') counts.skipped.push(name);
   else counts.passed++;
   const gpu = / on ((?:lavapipe|swiftshader|deno|native) \w+)/.exec(name)?.[1];
@@ -52,9 +59,8 @@ function count(counts: Counts, name: string, status: string): void {
 }
 
 const unescaped = (text: string): string =>
-  text.replace(
-    /&(lt|gt|quot|apos|amp);/g,
-    (_, name: string) => ({ lt: '<', gt: '>', quot: '"', apos: "'", amp: '&' })[name]!,
+  text.replace(/&(?:(lt|gt|quot|apos|amp)|#(\d+));/g, (_, name: string, code: string) =>
+    code ? String.fromCodePoint(Number(code)) : { lt: '<', gt: '>', quot: '"', apos: "'", amp: '&' }[name]!,
   );
 
 /** The reason that a skipped test's name gives, "(skipped: …)", with how often it was given. */

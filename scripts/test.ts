@@ -19,6 +19,8 @@ const GPUS = {
 
 const folder = mkdtempSync(join(tmpdir(), 'lacuna-test-'));
 const totals = { passed: 0, failed: 0, skipped: 0 };
+/** Said again at the end, where a log that was cut still shows it. */
+const failures: string[] = [];
 
 const installed = (tool: string): string => join('node_modules/.bin', tool);
 
@@ -45,7 +47,9 @@ function stage(title: string, program: string, args: string[], env: NodeJS.Proce
 
 /** A stage without tests of its own: one failure where it fails. */
 function check(title: string, tool: string, args: string[]): void {
-  if (stage(title, installed(tool), args) !== 'well') totals.failed++;
+  if (stage(title, installed(tool), args) === 'well') return;
+  totals.failed++;
+  failures.push(title);
 }
 
 /** A stage that runs tests and writes a report of them. */
@@ -70,12 +74,14 @@ function suite(
   process.stdout.write(
     `${closingLine(counts.passed, counts.failed.length, counts.skipped.length)}; tests on ${on.join(', ') || 'no GPU'}\n`,
   );
-  for (const name of counts.failed) process.stdout.write(`  failed: ${name}\n`);
+  const failed = [...counts.failed];
+  if (missing.length) failed.push(`no test ran on ${missing.join(', ')}`);
+  if (failed.length === 0 && ended !== 'well' && !late) failed.push(`${title}: ended ${ended}`);
+  failures.push(...failed);
   for (const line of skipReasons(counts.skipped)) process.stdout.write(`  ${line}\n`);
-  if (missing.length) process.stdout.write(`  failed: no test ran on ${missing.join(', ')}\n`);
   totals.passed += counts.passed;
   totals.skipped += counts.skipped.length;
-  totals.failed += counts.failed.length || Number((ended !== 'well' && !late) || missing.length > 0);
+  totals.failed += failed.length;
 }
 
 const vitest = join(folder, 'vitest.json');
@@ -109,5 +115,6 @@ suite(
 );
 
 rmSync(folder, { recursive: true });
+if (failures.length) process.stdout.write(`\nfailed:\n${failures.map((line) => `  ${line}\n`).join('')}`);
 process.stdout.write(`\n${closingLine(totals.passed, totals.failed, totals.skipped)}\n`);
 process.exit(totals.failed ? 1 : 0);

@@ -84,6 +84,7 @@ export function calibration(
       const p = projections(layers[place]).find((q) => readsFor(q, path))!;
       if (!grams.has(p)) {
         free();
+        onProgress?.(done, total);
         const wanted = layers.slice(place, place + atOnce).flatMap(projections);
         grams = await inputGrams(gpu, model, texts, wanted, (count) => {
           done += count;
