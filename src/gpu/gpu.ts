@@ -1,6 +1,7 @@
 /** The GPU as the rest of lacuna sees it: tensors made, filled and read, pipelines cached, memory counted. */
 import { UserError } from '../errors.ts';
 import { type AdapterDescription, type Caps, type OpenOptions, openAdapter } from './adapter.ts';
+import { Patience } from './patience.ts';
 import { Dim } from './recorder.ts';
 import { BYTES, type DType, elements, type Tensor, tensorBytes } from './tensor.ts';
 
@@ -18,6 +19,7 @@ export class Gpu {
   /** Resolves with the reason when the device is lost. */
   readonly lost: Promise<string>;
 
+  readonly #patience: Patience;
   #uniforms = new Map<string, Tensor>();
   #pipelines = new Map<string, Promise<GPUComputePipeline>>();
   #compiling = new Set<Promise<unknown>>();
@@ -27,6 +29,7 @@ export class Gpu {
     this.device = device;
     this.caps = caps;
     this.description = description;
+    this.#patience = new Patience(description);
     this.lost = device.lost.then((info) => {
       this.#failure ??= new UserError(`the GPU was lost (${info.message || info.reason}): run the command again`);
       return info.message || info.reason;
@@ -156,7 +159,7 @@ export class Gpu {
     encoder.copyBufferToBuffer(buffer, at, staging, 0, bytes);
     this.device.queue.submit([encoder.finish()]);
     try {
-      await staging.mapAsync(GPUMapMode.READ);
+      await this.#patience.during(staging.mapAsync(GPUMapMode.READ));
     } catch (error) {
       this.check();
       throw error;
@@ -169,7 +172,7 @@ export class Gpu {
 
   /** Waits until everything submitted has run. */
   async idle(): Promise<void> {
-    await this.device.queue.onSubmittedWorkDone();
+    await this.#patience.during(this.device.queue.onSubmittedWorkDone());
     this.check();
   }
 
@@ -197,7 +200,7 @@ export class Gpu {
     });
     this.#compiling.add(work);
     try {
-      return await work;
+      return await this.#patience.during(work);
     } catch (error) {
       const info = await module.getCompilationInfo().catch(() => undefined);
       const first = info?.messages.find((m) => m.type === 'error');

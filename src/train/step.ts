@@ -17,7 +17,6 @@ import { backward, backwardActivations, backwardTensors, keepInputs } from '../m
 import { activations, forward } from '../model/decoder.ts';
 import { embedding, embeddingActivations, embeddingBackward } from '../model/embedding.ts';
 import { type Chunk, chunksOf } from './chunks.ts';
-import { Pace } from './pace.ts';
 import type { Trainable } from './trainable.ts';
 
 export interface StepOptions extends AdamwOptions {
@@ -171,8 +170,6 @@ export async function createStep(
     state.set(low, high, place);
   };
 
-  const pace = new Pace();
-
   async function run(input: StepInput): Promise<StepOutcome> {
     const { queries, passages, lossScale } = input;
     const all = [...queries, ...passages];
@@ -200,11 +197,7 @@ export async function createStep(
     recordedUpdate.replay();
     trainable.refresh.replay();
     const tokens = lengths.reduce((n, l) => n + l, 0);
-    const submitted = performance.now();
-    const slept = pace.sleep(tokens);
-    await new Promise((done) => setTimeout(done, slept));
     const numbers = (await gpu.read(outcome)) as Float32Array;
-    pace.learn(tokens, slept, performance.now() - submitted);
     return {
       loss: numbers[0],
       norm: numbers[ALIGN],
