@@ -10,10 +10,12 @@ import denseF32Scalar from './dense.f32.scalar.wgsl' with { type: 'text' };
 import denseF32Vec4 from './dense.f32.vec4.wgsl' with { type: 'text' };
 import lanesDense from './lanes.dense.wgsl' with { type: 'text' };
 import lanesQ4 from './lanes.q4.wgsl' with { type: 'text' };
+import { alternatives, planName, tuningKey } from './linear.candidates.ts';
 import lanesSource from './linear.lanes.wgsl' with { type: 'text' };
 import { type MatrixPlan, planMatrix, recordMatrix } from './linear.matrix.ts';
+import { recordSkinny, type SkinnyMatrixPlan, type SkinnyPlan } from './linear.skinny.ts';
 import tileSource from './linear.tile.wgsl' with { type: 'text' };
-import { type Linear, type LinearShape, shapeOf } from './linear.types.ts';
+import { type Linear, type LinearShape, shapeOf, stageOf, streams } from './linear.types.ts';
 import vectorSource from './linear.vector.wgsl' with { type: 'text' };
 import q4 from './q4.wgsl' with { type: 'text' };
 import shapeSource from './shape.wgsl' with { type: 'text' };
@@ -69,18 +71,17 @@ export interface MatrixForm {
   tile: MatrixPlan;
 }
 
-export type Plan = TilePlan | LanesPlan | VectorPlan | MatrixForm;
+export type Plan = TilePlan | LanesPlan | VectorPlan | MatrixForm | SkinnyPlan | SkinnyMatrixPlan;
 
 /** Fewer rows of x than this fill no tile, so that streaming W several times, from the cache, is faster. */
 const TILE_ROWS = 32;
 
-/** The form and tile for a shape. Pure. */
+/** The form and tile for a shape, by what was measured on a few machines. The skinny forms are left to a tuning. Pure. */
 export function plan(caps: Caps, s: LinearShape): Plan {
   // A subgroup of exactly 8 is lavapipe's AVX register; GPUs that can run 8 can run more. Padding one row of x to
   // eight still beats the vector form there.
   if (caps.subgroups?.min === 8 && caps.subgroups.max === 8) return { form: 'lanes', WG: 32 };
-  const streams = s.kind === 'q4' ? s.K % 32 === 0 && s.group! % 32 === 0 : s.K % 4 === 0;
-  if (s.M < TILE_ROWS && streams) return planVector(caps, s);
+  if (s.M < TILE_ROWS && streams(s)) return planVector(caps, s);
   const tile = planMatrix(caps, s);
   return tile ? { form: 'matrix', tile } : planTile(s);
 }
@@ -95,21 +96,49 @@ function planVector(caps: Caps, s: LinearShape): VectorPlan {
 }
 
 function planTile(s: LinearShape): TilePlan {
-  const stage = s.x === 'f16' && s.w !== 'f32' ? 'f16' : 'f32';
   const TN = s.N <= 32 ? 32 : 64;
   // Up to 64 rows, twice as many workgroups of half the tile are twice as fast: too few fill a GPU.
   const TM = s.M <= 16 ? 16 : s.M <= 64 || TN === 32 ? 32 : 64;
   const blocks = TM === 64 ? 2 : 1;
-  return { form: 'tile', TM, TN, BK: 16, BM: blocks, BN: blocks, WG: (TM / 4 / blocks) * (TN / 4 / blocks), stage };
+  return {
+    form: 'tile',
+    TM,
+    TN,
+    BK: 16,
+    BM: blocks,
+    BN: blocks,
+    WG: (TM / 4 / blocks) * (TN / 4 / blocks),
+    stage: stageOf(s),
+  };
+}
+
+/** Every plan to measure for a shape, the static one first, then all others that fit it and are not hopeless. Pure. */
+export function candidates(caps: Caps, s: LinearShape): Plan[] {
+  const all = [plan(caps, s), ...alternatives(caps, s)];
+  return [...new Map(all.map((p) => [planName(p), p])).values()];
+}
+
+/** The plan that runs: the tuning's for this shape, where there is one and these caps can run it, else the static one. */
+export function planFor(gpu: Gpu, s: LinearShape): Plan {
+  const fixed = plan(gpu.caps, s);
+  // Whether an adapter is summed in its layer's product or apart is the static plan's to say.
+  if (!gpu.tuning || (s.update && fixed.form !== 'matrix')) return fixed;
+  const name = gpu.tuning.get(tuningKey(s));
+  const tuned = name === undefined ? undefined : candidates(gpu.caps, s).find((p) => planName(p) === name);
+  return tuned ?? fixed;
 }
 
 /**
  * Records y (+)= scale · x Wᵀ + bias. `a.x` is in the words' order of columns already, and `a.lora` is not looked at.
  * Any y may be added to. `p`: another plan than the shape's own, which must suit it.
  */
-export function product(r: Recorder, a: Linear, label = 'linear', p: Plan = plan(r.gpu.caps, shapeOf(a))): void {
+export function product(r: Recorder, a: Linear, label = 'linear', p: Plan = planFor(r.gpu, shapeOf(a))): void {
   if (p.form === 'matrix') {
     recordMatrix(r, a, p.tile, label);
+    return;
+  }
+  if (p.form === 'skinny' || p.form === 'skinny matrix') {
+    recordSkinny(r, a, p, label);
     return;
   }
   const s = shapeOf(a);

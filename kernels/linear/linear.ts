@@ -2,7 +2,7 @@
 import type { Recorder } from '../../src/gpu/recorder.ts';
 import { down, lora } from '../lora/lora.ts';
 import { permuteColumns } from '../permute_columns/permute_columns.ts';
-import { plan, product } from './linear.product.ts';
+import { planFor, product } from './linear.product.ts';
 import { type Linear, shapeOf } from './linear.types.ts';
 
 export { type Plan, plan } from './linear.product.ts';
@@ -33,6 +33,6 @@ function fused(r: Recorder, a: Linear): Linear['update'] {
   if (!lora) return undefined;
   const [M, ranks] = [x.shape[0], lora.A.shape[0]];
   const shape = { ...shapeOf(a), update: { rank: lora.r, widths: lora.widths } };
-  if (plan(r.gpu.caps, shape).form !== 'matrix') return undefined;
+  if (planFor(r.gpu, shape).form !== 'matrix') return undefined;
   return { lora, H: a.H ?? r.scratch('lora H', 'f32', [M, ranks]) };
 }

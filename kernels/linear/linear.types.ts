@@ -55,6 +55,13 @@ export interface LinearShape {
   update?: { rank: number; widths?: readonly number[] };
 }
 
+/** Whether K is made of whole chunks of linear.vector.wgsl. */
+export const streams = (s: LinearShape): boolean =>
+  s.kind === 'q4' ? s.K % 32 === 0 && s.group! % 32 === 0 : s.K % 4 === 0;
+
+/** What linear.tile.wgsl stages operands as: f16 where neither has more. */
+export const stageOf = (s: LinearShape): 'f16' | 'f32' => (s.x === 'f16' && s.w !== 'f32' ? 'f16' : 'f32');
+
 /** Checks that the tensors of a call fit each other, and gives its numbers. Throws an Error that names what does not. */
 export function shapeOf(a: Linear): LinearShape {
   const { weight, x, y, column = 0 } = a;

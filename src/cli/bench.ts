@@ -7,12 +7,14 @@ import type { BenchCase, Measured } from '../bench.ts';
 import { UserError } from '../errors.ts';
 import { TIERS, type Tier } from '../gpu/adapter.ts';
 import { Gpu } from '../gpu/gpu.ts';
+import { useTuning } from '../tuning/tuning_file.ts';
 import { compare, parseRun, passed, type Run } from './bench_run.ts';
 
 interface Options {
   kernel?: string[];
   shape?: string;
   tier?: Tier;
+  tuned?: boolean;
   compare?: string;
   show?: string;
   plot?: string;
@@ -35,6 +37,7 @@ export function benchCommand(program: Command): void {
       if (!TIERS.includes(text as Tier)) throw new InvalidArgumentError(`must be one of ${TIERS.join(', ')}.`);
       return text as Tier;
     })
+    .option('--tuned', 'use the kernels that `lacuna tune` found fastest on this GPU, where it measured a shape')
     .option('--compare <run.json>', 'an earlier run, as --json wrote it: print how many times faster each case is now')
     .option('--show <run.json>', 'print an earlier run instead of measuring one')
     .option('--plot <file.svg>', 'draw a roofline there, and each case’s share of the ceiling in FILE-shares.svg')
@@ -75,7 +78,7 @@ async function bench(o: Options): Promise<void> {
     await print(readRun('--show', o.show), before, o);
     return;
   }
-  const gpu = await Gpu.open({ tier: o.tier });
+  const gpu = await openGpu(o);
   if (o.list) {
     for (const c of await casesOn(gpu, o)) process.stdout.write(`${c.kernel}  ${c.shape}\n`);
     return;
@@ -134,7 +137,7 @@ async function measureAll(first: Gpu, o: Options): Promise<{ run: Run; defects: 
       process.stderr.write(`${place}${skipped.reason}\n`);
       // A device that failed once says so of all that follows: the others run on a fresh one.
       gpu.close();
-      gpu = await Gpu.open({ tier: o.tier });
+      gpu = await openGpu(o);
       cases = await casesOn(gpu, o);
     }
   }
@@ -168,6 +171,12 @@ function stopSignal(): { asked: boolean } {
       stop.asked = true;
     });
   return stop;
+}
+
+async function openGpu(o: Options): Promise<Gpu> {
+  const gpu = await Gpu.open({ tier: o.tier });
+  if (o.tuned) await useTuning(gpu);
+  return gpu;
 }
 
 async function casesOn(gpu: Gpu, o: Options): Promise<BenchCase[]> {

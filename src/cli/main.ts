@@ -17,6 +17,7 @@ import { pullCommand } from './pull.ts';
 import { quantizeCommand } from './quantize.ts';
 import { rankCommand } from './rank.ts';
 import { trainCommand } from './train.ts';
+import { tuneCommand } from './tune.ts';
 
 const program = new Command('lacuna')
   .description('Rank the misconceptions behind a wrong answer, with a language model on WebGPU.')
@@ -51,6 +52,7 @@ for (const add of [
   newModelCommand,
   demoCommand,
   benchCommand,
+  tuneCommand,
 ])
   add(program);
 

@@ -10,6 +10,7 @@ import { type Estimate, estimate } from '../infer/estimate.ts';
 import { measureMatmul } from '../infer/measure.ts';
 import { openEmbedder } from '../model/open.ts';
 import { tokenizerOf } from '../model/tokenizer_of.ts';
+import { useTuning } from '../tuning/tuning_file.ts';
 import { progress } from './progress.ts';
 
 export interface ModelOptions {
@@ -20,6 +21,7 @@ export interface ModelOptions {
   batchTokens?: number;
   quantize?: 'q4';
   tier?: Tier;
+  tuned?: boolean;
   dryRun?: boolean;
   json?: boolean;
 }
@@ -62,6 +64,7 @@ export function modelOptions(command: Command): Command {
       'matrix, subgroup or portable (default: the best here)',
       oneOf('matrix', 'subgroup', 'portable'),
     )
+    .option('--tuned', 'use the kernels that `lacuna tune` found fastest for this model on this GPU')
     .option('--dry-run', 'print what the job would take, and stop')
     .option('--json', 'machine-readable output');
 }
@@ -88,6 +91,7 @@ export async function locateModel(name: string): Promise<string> {
 /** Opens the GPU and the model, with progress. */
 export async function readyEmbedder(path: string, o: ModelOptions): Promise<Embedder> {
   const gpu = await Gpu.open({ tier: o.tier });
+  const tuning = o.tuned ? await useTuning(gpu) : undefined;
   const bars: Partial<Record<string, ReturnType<typeof progress>>> = {};
   const units = { load: 'B', compile: 'pipelines' };
   const embedder = await openEmbedder(gpu, path, {
@@ -98,6 +102,10 @@ export async function readyEmbedder(path: string, o: ModelOptions): Promise<Embe
       if (done === total) bars[phase].stop();
     },
   });
+  if (tuning && tuning.found.size < tuning.asked.size)
+    process.stderr.write(
+      `${tuning.found.size} of ${tuning.asked.size} linear shapes of this model are tuned for batches of ${embedder.batchTokens} tokens: \`lacuna tune\` with the same options measures the others\n`,
+    );
   return embedder;
 }
 

@@ -16,6 +16,8 @@ export class Gpu {
   allocated = 0;
   /** The most that were alive at once. */
   peak = 0;
+  /** The plans measured best on this GPU, by the key and the name that a kernel gives them; absent: static plans alone. */
+  tuning?: { get(key: string): string | undefined };
   /** Resolves with the reason when the device is lost. */
   readonly lost: Promise<string>;
 
