@@ -5,7 +5,7 @@ import { toHalf } from '../../src/half.ts';
 import { describeGpus } from '../../test/gpus.ts';
 import { EPS, expectClose, fromGpu, normal, poisoned, runOnce, toGpu, uniform } from '../../test/numeric.ts';
 import { permuteColumnsRef } from '../permute_columns/permute_columns.ref.ts';
-import { type Plan, plan, product, type TilePlan } from './linear.product.ts';
+import { candidates, type Plan, plan, product, type TilePlan } from './linear.product.ts';
 import { dequantizeRef, linearBackwardRef, linearRef } from './linear.ref.ts';
 import { linear } from './linear.ts';
 import type { LinearShape } from './linear.types.ts';
@@ -112,6 +112,7 @@ async function run(g: Gpu, c: Case, forced?: Plan): Promise<string[]> {
   // two sums and the epilogue add a few. Where operands pass through f16, each weight is rounded to it (a subnormal
   // one by 2^-25). The store rounds once more.
   const f16 = xType === 'f16' && c.w !== 'f32';
+  const chained = forced?.form === 'skinny' ? 4 * forced.CHAIN * EPS.f16 : 0;
   const expected = new Float64Array(M * ldy);
   const atol = new Float64Array(M * ldy);
   for (let m = 0; m < M; m++)
@@ -123,7 +124,8 @@ async function run(g: Gpu, c: Case, forced?: Plan): Promise<string[]> {
         const sum = reference[m * N + n];
         expected[at] = sum + (add ? held[at] : 0);
         const size = terms[m * N + n] + Math.abs(b[n]) + Math.abs(held[at]);
-        atol[at] = (K + 16) * EPS.f32 * size + (f16 ? (EPS.f16 + 2 ** -20) * terms[m * N + n] : 0);
+        atol[at] =
+          (K + 16) * EPS.f32 * size + chained * terms[m * N + n] + (f16 ? (EPS.f16 + 2 ** -20) * terms[m * N + n] : 0);
         atol[at] += EPS[yType] * Math.abs(expected[at]) + (yType === 'f16' ? 2 ** -25 : 0);
       }
     }
@@ -214,6 +216,19 @@ describeGpus('linear', (gpu) => {
     expect(await run(g, { M: 130, N: 132, K: 88, w: 'offset16 32', bias: true }, p)).toEqual(['linear q4 tile']);
     const small: TilePlan = { ...p, TM: 16, TN: 32, BM: 1, BN: 1, WG: 32 };
     expect(await run(g, { M: 33, N: 68, K: 52, w: 'f16' }, small)).toEqual(['linear dense tile']);
+  });
+
+  test.each(
+    named([
+      { M: 5, N: 33, K: 96, w: 'zero16 32', bias: true },
+      { M: 67, N: 68, K: 88, w: 'offset16 32', rows: 66 },
+      { M: 2, N: 37, K: 20, w: 'f32', y: 'f32', before: 1 },
+    ]),
+  )('every plan that a tuning may choose for %s', async (_, c) => {
+    for (const p of candidates(gpu().caps, shapeOfCase(gpu(), c))) {
+      const labels = await run(gpu(), c, p);
+      expect(labels[0]).toContain(p.form);
+    }
   });
 
   test('vector without subgroups', async () => {
