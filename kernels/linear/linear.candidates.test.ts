@@ -1,9 +1,11 @@
-/** Which plans a tuning may choose from, and that it is asked. No GPU but for the last test. */
-import { expect, test } from 'vitest';
+/** Which plans a tuning may choose from, that it is asked, and that each of them computes the same. */
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Caps, PORTABLE_CAPS } from '../../src/gpu/adapter.ts';
 import type { Gpu } from '../../src/gpu/gpu.ts';
+import { openTestGpu, testGpus } from '../../test/gpus.ts';
 import { H200 } from '../../test/matrix_gpus.ts';
 import { alternatives, planName, tuningKey } from './linear.candidates.ts';
+import { named, run, shapeOfCase } from './linear.check.ts';
 import { matrixFits, matrixPlans } from './linear.matrix.ts';
 import { candidates, type Plan, plan, planFor } from './linear.product.ts';
 import { skinnyFits, skinnyMatrixFits } from './linear.skinny.ts';
@@ -129,3 +131,28 @@ test('a tuned plan is taken where it fits, else the static one', () => {
   const adapted = { ...shape({ M: 31 }), update: { rank: 32 } };
   expect(planFor(gpu(H200, 'matrix 64x64x32 of 32x32', adapted), adapted).form).toBe('vector');
 });
+
+// Every plan is a text of its own, and lavapipe takes seconds to compile one: here it is told not to optimise, and given
+// a third of those that differ in numbers only. SwiftShader is quick, and has them all, on the portable tier.
+for (const on of testGpus().filter(({ name }) => name !== 'lavapipe portable'))
+  describe(`plans that a tuning may choose on ${on.name}`, () => {
+    let gpu: Gpu;
+    beforeAll(async () => {
+      process.env.GALLIVM_PERF = 'nopt';
+      gpu = await openTestGpu({ ...on, width: on.width && 128 });
+    });
+    afterAll(() => gpu?.close());
+    const some = (p: Plan, i: number) => on.name !== 'lavapipe subgroup' || i % 3 === 0 || p.form === 'skinny';
+
+    test.each(
+      named([
+        { M: 5, N: 33, K: 96, w: 'zero16 32', bias: true },
+        { M: 67, N: 68, K: 96, w: 'zero16 32', rows: 66 },
+        { M: 2, N: 37, K: 20, w: 'f32', y: 'f32', before: 1 },
+      ]),
+    )('%s', async (_, c) => {
+      const plans = candidates(gpu.caps, shapeOfCase(gpu, c)).filter(some);
+      expect(plans.length).toBeGreaterThan(1);
+      for (const p of plans) expect((await run(gpu, c, p))[0]).toContain(p.form);
+    });
+  });
