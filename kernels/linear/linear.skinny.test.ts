@@ -5,9 +5,9 @@ import { toHalf } from '../../src/half.ts';
 import { describeGpus } from '../../test/gpus.ts';
 import { compileAll, describeMatrixGpu } from '../../test/matrix_gpus.ts';
 import { EPS, expectClose, fromGpu, normal, poisoned, toGpu, uniform } from '../../test/numeric.ts';
+import { product } from './linear.product.ts';
 import { dequantizeRef, linearRef } from './linear.ref.ts';
 import {
-  recordSkinny,
   type SkinnyMatrixPlan,
   type SkinnyPlan,
   skinnyCode,
@@ -90,7 +90,7 @@ async function run(g: Gpu, c: Case, p: SkinnyPlan | SkinnyMatrixPlan, rounding: 
     }
   }
   const r = new Recorder(g);
-  recordSkinny(r, call, p);
+  product(r, call, 'linear', p);
   (await r.finish()).replay();
   const got = (await fromGpu(g, y)).map((v) => (Number.isNaN(v) ? 1e6 : v));
   expectClose(got, expected, y.dtype === 'f16' ? EPS.f16 : 0, allowed);
