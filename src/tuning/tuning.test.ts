@@ -4,12 +4,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { planName, tuningKey, tuningShape } from '../../kernels/linear/linear.candidates.ts';
-import { candidates, plan } from '../../kernels/linear/linear.product.ts';
+import { candidates, plan, product } from '../../kernels/linear/linear.product.ts';
 import type { LinearShape } from '../../kernels/linear/linear.types.ts';
 import { openTestGpu, testGpus } from '../../test/gpus.ts';
+import { compileAll, H200 } from '../../test/matrix_gpus.ts';
 import type { Gpu } from '../gpu/gpu.ts';
+import { Recorder } from '../gpu/recorder.ts';
 import { SHAPES, syntheticModel } from '../model/synthetic.ts';
 import { disagreement } from './disagreement.ts';
+import { Operands } from './operands.ts';
 import { linearShapes, withoutMemory } from './shapes.ts';
 import { measurePlans } from './trial.ts';
 import { newTuning, readTuning, Tuning, writeTuning } from './tuning_file.ts';
@@ -151,4 +154,26 @@ describe(`measuring on ${ON.name}`, () => {
   test('it can be stopped', async () => {
     expect(await measurePlans(gpu, shapeOn(gpu.activation), { stopped: () => true })).toBe(undefined);
   });
+});
+
+test.skipIf('Deno' in globalThis)('every plan for the largest GPU is a text that compiles', async () => {
+  const gpu = await openTestGpu(ON);
+  const description = { ...gpu.description, software: false };
+  const large: Gpu = Object.assign(withoutMemory(gpu), { caps: H200, description });
+  const texts = new Map<string, string>();
+  const forms = new Set<string>();
+  for (const M of [1, 2, 16, 64, 2304])
+    for (const more of [{ meta: 'offset16' }, { kind: 'dense', w: 'f16' }, { update: { rank: 32 } }] as const) {
+      const s = shapeOn('f16', { M, N: 4608, ldy: 4608, K: 3584, y: 'update' in more ? 'f32' : 'f16', ...more });
+      if (s.update && M < 2304) continue;
+      for (const p of candidates(H200, s)) {
+        const r = new Recorder(large);
+        product(r, new Operands(large, s, 1).calls[0], 'linear', p);
+        for (const { label, code } of r.dispatches) texts.set(code, label);
+        forms.add(p.form);
+      }
+    }
+  expect([...forms].sort()).toEqual(['matrix', 'skinny', 'skinny matrix', 'tile', 'vector']);
+  await compileAll(texts.keys());
+  gpu.close();
 });
