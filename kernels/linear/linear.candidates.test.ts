@@ -142,7 +142,8 @@ for (const on of testGpus().filter(({ name }) => name !== 'lavapipe portable'))
       gpu = await openTestGpu({ ...on, width: on.width && 128 });
     });
     afterAll(() => gpu?.close());
-    const some = (p: Plan, i: number) => on.name !== 'lavapipe subgroup' || i % 3 === 0 || p.form === 'skinny';
+    const all = /swiftshader|native/.test(on.name);
+    const some = (p: Plan, i: number) => all || i % 3 === 0 || p.form === 'skinny';
 
     test.each(
       named([
