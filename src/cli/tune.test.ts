@@ -122,6 +122,7 @@ describe(`lacuna tune on ${ON.name}`, () => {
     expect(await embed('damaged.npy', '--tuned')).toBe(`${file}: is not JSON; \`lacuna tune --force\` writes it anew`);
     expect((await lacuna('tune', '--model', MODEL, ...BATCH)).err).toContain('is not JSON');
     expect((await lacuna('tune', '--model', MODEL, ...BATCH, '--force', '--dry-run')).err).toBe('');
+    await rm(file);
   });
 
   test('what cannot be tuned is said in one line', async () => {

@@ -28,7 +28,7 @@ interface Options {
   quantize?: 'q4';
   maxLength: number;
   batchTokens?: number;
-  rows: number[];
+  rows?: number[];
   tier?: Tier;
   force?: boolean;
   dryRun?: boolean;
@@ -45,7 +45,7 @@ export function tuneCommand(program: Command): void {
     .addOption(new Option('--quantize <form>', 'as for `embed`').choices(['q4']))
     .option('--max-length <n>', 'as for `embed`', positive, DEFAULT_MAX_LENGTH)
     .option('--batch-tokens <n>', 'as for `embed`', positive)
-    .option('--rows <list>', 'other numbers of rows too, such as 1,4,16,64', rowsList, [])
+    .option('--rows <list>', 'other numbers of rows too, such as 1,4,16,64', rowsList)
     .addOption(new Option('--tier <tier>', 'default: the best here').choices(TIERS))
     .option('--force', 'measure again what was measured before')
     .option('--dry-run', 'print what would be measured, and stop')
@@ -109,7 +109,7 @@ async function wanted(gpu: Gpu, o: Options): Promise<LinearShape[]> {
   const shapes = new Map<string, LinearShape>();
   const add = (model: ModelWeights) => {
     const batch = batchTokensFor(gpu, model.config, o.maxLength, o.batchTokens);
-    for (const rows of new Set([batch, ...o.rows]))
+    for (const rows of new Set([batch, ...(o.rows ?? [])]))
       for (const s of linearShapes(gpu, model, rows)) shapes.set(tuningKey(s), s);
   };
   if (o.shape !== undefined) {

@@ -78,13 +78,23 @@ export async function measurePlans(gpu: Gpu, s: LinearShape, o: MeasureOptions =
       throw new UserError(`${planName(fixed)} computes numbers that are not finite: update the GPU's driver`);
 
     const effort = EFFORT[gpu.description.software ? 'software' : 'gpu'];
-    const ns = new Map<Plan, number>();
     for (const p of plans) {
       if (o.stopped?.()) return undefined;
       const recording = recordings.get(p);
       const wrong = recording ? disagreement(s, expected, await trial.output(recording)) : errors.get(p);
-      if (wrong) o.onRefused?.(planName(p), wrong);
-      else ns.set(p, await trial.time(recording!, p === fixed ? effort.first : effort.look));
+      if (!wrong) continue;
+      recording?.free();
+      recordings.delete(p);
+      o.onRefused?.(planName(p), wrong);
+      o.onPlan?.();
+    }
+    // All that the host has to do is done by now: while it compares, a GPU goes back to its idle clock.
+    const ns = new Map<Plan, number>();
+    for (const p of plans) {
+      if (o.stopped?.()) return undefined;
+      const recording = recordings.get(p);
+      if (!recording) continue;
+      ns.set(p, await trial.time(recording, p === fixed ? effort.first : effort.look));
       o.onPlan?.();
     }
     const [best] = [...ns].sort((a, b) => a[1] - b[1])[0];
