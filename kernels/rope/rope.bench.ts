@@ -3,7 +3,7 @@ import type { Bench, BenchCase } from '../../src/bench.ts';
 import type { Gpu } from '../../src/gpu/gpu.ts';
 import type { Tensor } from '../../src/gpu/tensor.ts';
 import { type ModelShape, Noise, places, QWEN, worst } from '../../test/bench_data.ts';
-import { EPS, toGpu } from '../../test/numeric.ts';
+import { EPS, poisoned, toGpu } from '../../test/numeric.ts';
 import { rope, ropeBackward, ropeTable } from './rope.ts';
 
 const POSITIONS = 512;
@@ -23,24 +23,26 @@ function one(gpu: Gpu, T: number, { heads, kvHeads, headDim }: ModelShape, backw
   const act = gpu.activation;
   const width = (heads + 2 * kvHeads) * headDim;
   const positions = Array.from({ length: T }, (_, t) => t % POSITIONS);
-  const values = new Noise(1, T * width, act);
+  // Forward from f32, as the decoder does.
+  const dtype = backward ? act : 'f32';
+  const values = new Noise(1, T * width, dtype);
   let made: Tensor[] = [];
   return {
     kernel: backward ? 'rope backward' : 'rope',
     shape: `T=${T} H=${heads} KV=${kvHeads} D=${headDim}`,
-    bytes: 2 * (act === 'f16' ? 2 : 4) * T * (heads + kvHeads) * headDim + 4 * (T + POSITIONS * headDim),
+    bytes: ((dtype === 'f16' ? 2 : 4) + (act === 'f16' ? 2 : 4)) * T * width + 4 * (T + POSITIONS * headDim),
     flops: 3 * T * (heads + kvHeads) * headDim,
     record(r) {
       made = [
-        values.tensor(gpu, 'qkv', [T, width]),
+        poisoned(gpu, 'y', act, [T, width]),
+        values.tensor(gpu, 'x', [T, width]),
         toGpu(gpu, 'positions', 'u32', [T], positions),
         ropeTable(gpu, POSITIONS, headDim, theta),
       ];
-      const [qkv, at, table] = made;
-      const call = { qkv, positions: at, table, rows: gpu.dim('rows', T), heads, kvHeads, headDim };
+      const [y, x, at, table] = made;
+      const call = { x, y, positions: at, table, rows: gpu.dim('rows', T), heads, kvHeads, headDim };
       (backward ? ropeBackward : rope)(r, call);
     },
-    // In place: what is checked is the first run's.
     check: () =>
       worst(gpu, made[0], places(T * width, 20000), (i) => {
         const half = headDim / 2;

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { describeGpus } from '../../test/gpus.ts';
-import { EPS, expectClose, fromGpu, normal, runOnce, toGpu } from '../../test/numeric.ts';
+import { EPS, expectClose, fromGpu, normal, poisoned, runOnce, toGpu } from '../../test/numeric.ts';
 import { ropeBackwardRef, ropeRef } from './rope.ref.ts';
 import { rope, ropeTable } from './rope.ts';
 
@@ -18,38 +18,31 @@ describeGpus('rope', (gpu) => {
     const g = gpu();
     const T = places.length;
     const width = (heads + 2 * kvHeads) * headDim;
-    const x = normal(1, T * width, g.activation, 3);
-    const qkv = toGpu(g, 'qkv', g.activation, [T, width], x);
-    const positions = toGpu(g, 'positions', 'u32', [T], places);
-    const table = ropeTable(g, Math.max(...places) + 1, headDim, theta);
-    await runOnce(g, (r) => rope(r, { qkv, positions, table, rows: g.dim('rows', T), heads, kvHeads, headDim }));
-    // Each of two products of numbers with rounded factors, then their sum: 3 roundoffs of |a| + |b|.
-    const atol = Float64Array.from(x, (_, i) => {
-      const within = i % headDim;
-      const partner = within < headDim / 2 ? i + headDim / 2 : i - headDim / 2;
-      return 3 * EPS.f32 * (Math.abs(x[i]) + Math.abs(x[partner])) + (g.caps.f16 ? 2 ** -25 : 0);
-    });
-    const y = await fromGpu(g, qkv);
-    expectClose(y, ropeRef(x, places, { heads, kvHeads, headDim, theta }), EPS[g.activation], atol);
-    const v = (heads + kvHeads) * headDim;
-    for (let t = 0; t < T; t++)
-      expect(y.slice(t * width + v, (t + 1) * width)).toEqual(x.slice(t * width + v, (t + 1) * width));
-    g.free(qkv, positions, table);
-  });
-
-  test('rows beyond the count stay untouched', async () => {
-    const g = gpu();
-    const x = normal(2, 4 * 24, g.activation);
-    const qkv = toGpu(g, 'qkv', g.activation, [4, 24], x);
-    const positions = toGpu(g, 'positions', 'u32', [4], [1, 2, 3, 4]);
-    const table = ropeTable(g, 5, 8, 1e4);
-    await runOnce(g, (r) =>
-      rope(r, { qkv, positions, table, rows: g.dim('rows', 2), heads: 1, kvHeads: 1, headDim: 8 }),
-    );
-    const y = await fromGpu(g, qkv);
-    expect(y.slice(48)).toEqual(x.slice(48));
-    expect(y.slice(0, 16)).not.toEqual(x.slice(0, 16));
-    g.free(qkv, positions, table);
+    // From f32, as the decoder does, and from what the tier stores.
+    for (const dtype of new Set(['f32', g.activation] as const)) {
+      const values = normal(1, T * width, dtype, 3);
+      const x = toGpu(g, 'x', dtype, [T, width], values);
+      // One row more than is counted: it must stay as it was.
+      const y = poisoned(g, 'y', g.activation, [T + 1, width]);
+      const positions = toGpu(g, 'positions', 'u32', [T], places);
+      const table = ropeTable(g, Math.max(...places) + 1, headDim, theta);
+      await runOnce(g, (r) => rope(r, { x, y, positions, table, rows: g.dim('rows', T), heads, kvHeads, headDim }));
+      // Each of two products of numbers with rounded factors, then their sum: 3 roundoffs of |a| + |b|.
+      const atol = Float64Array.from(values, (_, i) => {
+        const within = i % headDim;
+        const partner = within < headDim / 2 ? i + headDim / 2 : i - headDim / 2;
+        return 3 * EPS.f32 * (Math.abs(values[i]) + Math.abs(values[partner])) + (g.caps.f16 ? 2 ** -25 : 0);
+      });
+      const got = await fromGpu(g, y);
+      const expected = ropeRef(values, places, { heads, kvHeads, headDim, theta });
+      expectClose(got.slice(0, T * width), expected, EPS[g.activation], atol);
+      expect(got.slice(T * width).every(Number.isNaN)).toBe(true);
+      const v = (heads + kvHeads) * headDim;
+      if (dtype === g.activation)
+        for (let t = 0; t < T; t++)
+          expect(got.slice(t * width + v, (t + 1) * width)).toEqual(values.slice(t * width + v, (t + 1) * width));
+      g.free(x, y, positions, table);
+    }
   });
 });
 

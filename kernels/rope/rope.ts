@@ -1,4 +1,4 @@
-/** Rotary position embedding of q and k, in place (Su et al. 2021). Formula and layouts: rope.wgsl. */
+/** Rotary position embedding of q and k (Su et al. 2021). Formula and layouts: rope.wgsl. */
 import type { Gpu } from '../../src/gpu/gpu.ts';
 import { type Dim, fold, type Recorder } from '../../src/gpu/recorder.ts';
 import type { Tensor } from '../../src/gpu/tensor.ts';
@@ -6,8 +6,10 @@ import { float, specialise } from '../../src/gpu/wgsl.ts';
 import source from './rope.wgsl' with { type: 'text' };
 
 export interface Rope {
-  /** [T, (heads + 2 kvHeads) headDim], f16 or f32: q and k are rotated, v is left alone */
-  qkv: Tensor;
+  /** [T, (heads + 2 kvHeads) headDim], f16 or f32. f32 where y is f16 spares q and k a rounding before the rotation. */
+  x: Tensor;
+  /** [T, (heads + 2 kvHeads) headDim], f16 or f32, another tensor: q and k rotated, v as it was */
+  y: Tensor;
   /** u32 [T], each below the table's number of positions */
   positions: Tensor;
   /** f32 [positions, headDim / 2, 2], from `ropeTable` */
@@ -44,7 +46,7 @@ export function rope(r: Recorder, a: Rope): void {
   rotate(r, a, 'rope', 1);
 }
 
-/** `a.qkv` holds the gradients of the rotated q and k, and of v; afterwards those of q and k before the rotation. */
+/** From the gradients of the rotated q and k, and of v, in `a.x`, to those before the rotation, in `a.y`. */
 export function ropeBackward(r: Recorder, a: Rope): void {
   rotate(r, a, 'rope backward', -1);
 }
@@ -53,15 +55,15 @@ function rotate(r: Recorder, a: Rope, label: string, sign: 1 | -1): void {
   const { heads, kvHeads, headDim } = a;
   if (headDim % 8) throw new Error(`rope: headDim ${headDim} is not a multiple of 8`);
   const OCTETS = headDim / 8;
-  const ROTATED = heads + kvHeads;
+  const [ROTATED, HEADS] = [heads + kvHeads, heads + 2 * kvHeads];
   r.dispatch({
     label,
     code: specialise(source, {
-      enable: a.qkv.dtype === 'f16' ? ['f16'] : [],
-      alias: { Vec: `vec4<${a.qkv.dtype}>` },
-      constants: { OCTETS, ROTATED, HEADS: heads + 2 * kvHeads, SIGN: float(sign), WG },
+      enable: [a.x.dtype, a.y.dtype].includes('f16') ? ['f16'] : [],
+      alias: { X: `vec4<${a.x.dtype}>`, Y: `vec4<${a.y.dtype}>` },
+      constants: { OCTETS, ROTATED, HEADS, SIGN: float(sign), WG },
     }),
-    bindings: [a.qkv, a.positions, a.table, a.rows],
-    grid: () => fold(Math.ceil((a.rows.count * ROTATED * OCTETS) / WG)),
+    bindings: [a.x, a.y, a.positions, a.table, a.rows],
+    grid: () => fold(Math.ceil((a.rows.count * HEADS * OCTETS) / WG)),
   });
 }

@@ -2,8 +2,9 @@
 # The training runs that results/ reports, and PyTorch's tokens a second for the same work on the same GPU, in one call:
 #   . .device/base/unpack.sh && scripts/device/train.sh "$OUT" /tmp/lacuna/model.gguf DATA [LAB]
 # DATA is Eedi's folder with rationales.csv and folds.csv. LAB holds pytorch_reference.py and eedi.py, and gguf must be
-# importable for it; left out, the peer is. RUNS picks from: profile lora1 lora2 all1 all2 soup q4 plain
-# peer_lora peer_all (all2 is another seed, rate and mined negatives, to be merged with all1; soup: their SLERP; q4: the first one in int4). Weights stay in
+# importable for it; left out, the peer is. RUNS picks from: profile lora1 lora2 all1 all2 soup q4 gptq plain
+# peer_lora peer_all (all2 is another seed, rate and mined negatives, to be merged with all1; soup: their SLERP; q4, gptq: the first one in
+# int4, rounded by chance and calibrated). Weights stay in
 # /tmp/lacuna-runs; each run's other files come to OUT as NAME.tgz, and its last lines to runs.txt.
 set -uo pipefail
 out=${1:?usage: train.sh OUT MODEL DATA [LAB]} model=${2:?} data=${3:?} lab=${4:-}
@@ -49,13 +50,21 @@ peer() { # NAME OPTIONS...
   EEDI=$data timeout 200 python3 "$lab/pytorch_reference.py" "$(dirname "$model")" "$(basename "$model")" "$name" "$@" 2>"$runs/$name.log" | tee -a "$out/runs.txt"
 }
 
+int4() { # NAME OPTIONS...: the first model of all weights as int4, and what its ranking loses
+  local name=$1 began=$SECONDS
+  shift
+  node "$cli" quantize "$runs/all1/model" --to q4 "$@" --out "$runs/$name.gguf" --force >/dev/null 2>"$runs/$name.log" || tail -n 3 "$runs/$name.log"
+  say "   quantize $* took $((SECONDS - began)) s"
+  judge "$name" "$runs/$name.gguf"
+}
+
 slerp() { # NAME A B
   node "$cli" merge --slerp "$runs/$2/model" "$runs/$3/model" --out "$runs/$1" --force >/dev/null
 }
 
 mkdir -p "$runs"
 all=(exp010 --train all --set epochs=4 --set negatives=1024 --chunk-tokens 24576)
-for run in ${RUNS:-lora1 peer_lora all1 peer_all lora2 all2 soup q4}; do
+for run in ${RUNS:-lora1 peer_lora all1 peer_all lora2 all2 soup gptq}; do
   began=$SECONDS
   case $run in
     profile)
@@ -66,7 +75,8 @@ for run in ${RUNS:-lora1 peer_lora all1 peer_all lora2 all2 soup q4}; do
     all1) train all1 300 "${all[@]}" --set lr=1e-4 --set seed=1 ;;
     all2) train all2 300 "${all[@]}" --set lr=2e-4 --set seed=2 --set hardNegatives=4 ;;
     soup) slerp soup all1 all2 && judge soup "$runs/soup" ;;
-    q4) node "$cli" quantize "$runs/all1/model" --to q4 --out "$runs/all1.gguf" --force >/dev/null && judge q4 "$runs/all1.gguf" ;;
+    q4) int4 q4 --rounding stochastic ;;
+    gptq) int4 gptq --calibrate "$data" --fold 0 ;;
     plain) train plain 300 "${all[@]}" --set lr=2e-4 --without-rationales ;;
     peer_lora) peer peer_lora mode=lora lr=1e-3 neg=96 L=288 epochs=4 steps=60 ;;
     peer_all) peer peer_all mode=full lr=1e-4 neg=1024 L=288 epochs=4 steps=60 ;;

@@ -15,9 +15,9 @@ const ROWS = 4;
 export interface InputOrder {
   /** Mean square of each input, damped: its diagonal of H. */
   readonly importance: Float64Array;
-  /** Inputs in the order of the factor's rows: the least read first. */
+  /** Inputs in the order of the factor's rows and columns: the least read first. */
   readonly order: Uint32Array;
-  /** [K, K] row-major: L_kj / L_jj for j < k, in that order. */
+  /** [K, K] row-major, in that order: in row j at k > j what an error at input k leaves input j to make up for, L_kj / L_jj. */
   readonly factor: Float32Array;
 }
 
@@ -41,7 +41,7 @@ export function inputOrder(gram: Float32Array, K: number): InputOrder {
     }
   }
   const factor = new Float32Array(K * K);
-  for (let k = 0; k < K; k++) for (let j = 0; j < k; j++) factor[k * K + j] = L[k * K + j] / L[j * K + j];
+  for (let k = 0; k < K; k++) for (let j = 0; j < k; j++) factor[j * K + k] = L[k * K + j] / L[j * K + j];
   return { importance, order, factor };
 }
 
@@ -55,25 +55,25 @@ export function roundRows(
   level: (i: number, value: number) => number,
 ): void {
   const K = order.length;
-  const [a, b, c, d] = Array.from({ length: ROWS }, () => new Float64Array(K));
-  const owed = [a, b, c, d];
+  // Errors of four rows by place in the order; a row past the last has none.
+  const errors = Array.from({ length: ROWS }, () => new Float64Array(K));
+  const [a, b, c, d] = errors;
   const rows = values.length / K;
   for (let first = 0; first < rows; first += ROWS) {
     const count = Math.min(ROWS, rows - first);
-    for (const sums of owed) sums.fill(0);
-    for (let k = K - 1; k >= 0; k--) {
-      const errors = [0, 0, 0, 0];
-      for (let r = 0; r < count; r++) {
-        const i = (first + r) * K + order[k];
-        errors[r] = values[i] - level(i, values[i] + owed[r][k]);
-      }
-      const [ea, eb, ec, ed] = errors;
-      for (let j = 0, at = k * K; j < k; j++, at++) {
+    for (let j = K - 1; j >= 0; j--) {
+      let [owedA, owedB, owedC, owedD] = [0, 0, 0, 0];
+      for (let k = j + 1, at = j * K + k; k < K; k++, at++) {
         const l = factor[at];
-        a[j] += ea * l;
-        b[j] += eb * l;
-        c[j] += ec * l;
-        d[j] += ed * l;
+        owedA += a[k] * l;
+        owedB += b[k] * l;
+        owedC += c[k] * l;
+        owedD += d[k] * l;
+      }
+      const owed = [owedA, owedB, owedC, owedD];
+      for (let r = 0; r < count; r++) {
+        const i = (first + r) * K + order[j];
+        errors[r][j] = values[i] - level(i, values[i] + owed[r]);
       }
     }
   }

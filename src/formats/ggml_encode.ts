@@ -108,12 +108,16 @@ function fitLine(x: Float64Array, w: Float64Array): [number, number] {
     let offset = low;
     let inverse = intervals / (high - low);
     for (let round = 0; round < REFITS; round++) {
-      let [sq, sqq, sqx] = [0, 0, 0];
+      let sq = 0;
+      let sqq = 0;
+      let sqx = 0;
       for (let i = 0; i < BLOCK; i++) {
-        const q = nearestCode((x[i] - offset) * inverse);
-        sq += w[i] * q;
-        sqq += w[i] * q * q;
-        sqx += w[i] * q * x[i];
+        const value = (x[i] - offset) * inverse;
+        const q = value <= 0 ? 0 : value >= 15 ? 15 : (value + 0.5) | 0;
+        const wq = w[i] * q;
+        sq += wq;
+        sqq += wq * q;
+        sqx += wq * x[i];
       }
       const determinant = sw * sqq - sq * sq;
       if (!(determinant > 0)) break;

@@ -43,8 +43,9 @@ export interface BackwardActivations {
   da: Tensor;
   /** [T, heads headDim] */
   dmixed: Tensor;
-  /** [T, (heads + 2 kvHeads) headDim] */
+  /** [T, (heads + 2 kvHeads) headDim]: after the rotation, and before it. */
   dqkv: Tensor;
+  dflat: Tensor;
   /** [T, ffn] */
   dact: Tensor;
 }
@@ -71,6 +72,7 @@ export function backwardActivations(gpu: Gpu, w: ModelWeights, maxTokens: number
     da: make('da', C),
     dmixed: make('dmixed', c.heads * c.headDim),
     dqkv: make('dqkv', (c.heads + 2 * c.kvHeads) * c.headDim),
+    dflat: make('dflat', (c.heads + 2 * c.kvHeads) * c.headDim),
     dact: make('dact', c.ffnSize),
   };
 }
@@ -86,10 +88,10 @@ export const backwardTensors = ({ inputs, kept = [], H, ...rest }: BackwardActiv
 /** Bytes of backward activations a token, and what keeping all layers' own adds to them (without adapters' H). */
 export function backwardBytes(c: ModelConfig, activation: 'f16' | 'f32'): { perToken: number; kept: number } {
   const bytes = activation === 'f16' ? 2 : 4;
-  const attention = (2 * c.heads + 2 * c.kvHeads) * c.headDim;
+  const [mixed, qkv] = [c.heads * c.headDim, (c.heads + 2 * c.kvHeads) * c.headDim];
   return {
-    perToken: 4 * (c.layers + 1) * c.hiddenSize + bytes * (2 * c.hiddenSize + attention + c.ffnSize),
-    kept: c.layers * (4 * c.hiddenSize + bytes * (attention + 2 * c.ffnSize)),
+    perToken: 4 * (c.layers + 1) * c.hiddenSize + bytes * (2 * c.hiddenSize + mixed + 2 * qkv + c.ffnSize),
+    kept: c.layers * (4 * c.hiddenSize + bytes * (mixed + qkv + 2 * c.ffnSize)),
   };
 }
 
@@ -177,9 +179,9 @@ function layerBackward(
   copy(r, { x: b.dh, y: b.dy, rows });
   projectBackward(r, L.o, gradients, { x: s.mixed, dy: b.dy, dx: b.dmixed, rows, dropout, H });
   attentionBackward(r, { qkv: s.qkv, y: s.mixed, dy: b.dmixed, dqkv: b.dqkv, sequences: seqs, ...shape });
-  ropeBackward(r, { qkv: b.dqkv, positions: seqs.positions, table: s.ropeTable, rows, ...shape });
+  ropeBackward(r, { x: b.dqkv, y: b.dflat, positions: seqs.positions, table: s.ropeTable, rows, ...shape });
   rmsNorm(r, { x: input, weight: L.inputNorm, y: s.a, rows, eps: c.rmsEps });
-  projectBackward(r, L.qkv, gradients, { x: s.a, dy: b.dqkv, dx: last ? undefined : b.da, rows, dropout, H });
+  projectBackward(r, L.qkv, gradients, { x: s.a, dy: b.dflat, dx: last ? undefined : b.da, rows, dropout, H });
   if (!last) normed(L.inputNorm, input);
 }
 

@@ -23,6 +23,8 @@ export interface Activations {
   h: Tensor;
   /** [T, hidden]: what a projection reads, in the tier's activation type, as all below. */
   a: Tensor;
+  /** f32 [T, (heads + 2 kvHeads) headDim]: before the rotation, so that q and k are rounded once, after it. */
+  flat: Tensor;
   /** [T, (heads + 2 kvHeads) headDim] */
   qkv: Tensor;
   /** [T, heads headDim] */
@@ -56,6 +58,7 @@ export interface ForwardOptions {
 const widths = (c: ModelConfig): [keyof Activations, number, boolean][] => [
   ['h', c.hiddenSize, true],
   ['a', c.hiddenSize, false],
+  ['flat', (c.heads + 2 * c.kvHeads) * c.headDim, true],
   ['qkv', (c.heads + 2 * c.kvHeads) * c.headDim, false],
   ['mixed', c.heads * c.headDim, false],
   ['gateUp', 2 * c.ffnSize, false],
@@ -145,8 +148,8 @@ export function upToDown(
   const rows = seqs.tokens;
   const shape = { heads: c.heads, kvHeads: c.kvHeads, headDim: c.headDim };
   rmsNorm(r, { x: s.h, weight: w.inputNorm, y: s.a, rows, eps: c.rmsEps });
-  project(r, w.qkv, { x: s.a, y: s.qkv, rows, ...t });
-  rope(r, { qkv: s.qkv, positions: seqs.positions, table: s.ropeTable, rows, ...shape });
+  project(r, w.qkv, { x: s.a, y: s.flat, rows, ...t });
+  rope(r, { x: s.flat, y: s.qkv, positions: seqs.positions, table: s.ropeTable, rows, ...shape });
   attention(r, { qkv: s.qkv, y: s.mixed, sequences: seqs, ...shape });
   project(r, w.o, { x: s.mixed, y: s.h, rows, add: true, ...t });
   if (s.mid) copy(r, { x: s.h, y: s.mid, rows });

@@ -29,7 +29,7 @@ export const STEP_CASES: readonly StepCase[] = [
   { model: 'Qwen2.5-1.5B', ...BATCH, chunkTokens: 5888, keep: true },
   { model: 'Qwen2.5-7B', ...BATCH, chunkTokens: 5888, keep: false },
   { model: 'Qwen2.5-7B', ...BATCH, chunkTokens: 5888, keep: true },
-  { model: 'Qwen2.5-32B', ...BATCH, chunkTokens: 736, keep: false },
+  { model: 'Qwen2.5-32B', ...BATCH, chunkTokens: 512, keep: false },
 ];
 
 /** A case that a software driver ends in a minute. */
