@@ -23,7 +23,7 @@ export class Operands {
       const x = this.#tensor('x', s.x, [s.M, s.K], floats(s.x, 1));
       const y = this.#tensor('y', s.y, [s.M, s.ldy], this.poison);
       const update = s.update && this.#update(s.update);
-      // What is stored in f32 is the residual stream, which is added to.
+      // An f32 y may be the residual stream, which is added to. A shape does not say: the costlier of the two is timed.
       const common = { x, y, rows: gpu.dim('rows', s.M), column: s.column, add: s.y === 'f32', update };
       this.calls = Array.from({ length: weights }, () => ({ ...common, weight: this.#weight() }));
     } catch (error) {

@@ -99,7 +99,7 @@ describe(`measuring on ${ON.name}`, () => {
     const [act, q4] = [gpu.activation, { kind: 'q4', group: 128, meta: 'zero16' }];
     expect(shapes.map(({ ldy, column, w, ...s }) => s)).toEqual(
       [
-        [4608, 3584, act],
+        [4608, 3584, 'f32'],
         [3584, 3584, 'f32'],
         [37888, 3584, act],
         [3584, 18944, 'f32'],
