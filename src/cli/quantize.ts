@@ -160,7 +160,7 @@ async function write(path: string, o: QuantizeOptions): Promise<Written> {
     const near = o.rounding === undefined && (await nearLevels(weights));
     if (near)
       process.stderr.write(
-        "the weights lie close to an int4 file's levels: rounding by chance, so that training is kept; --calibrate keeps more\n",
+        "the weights lie close to an int4 file's levels: rounding by chance, so that training is kept; --calibrate stays closer to the model\n",
       );
     const rounding = o.rounding ?? (near ? 'stochastic' : 'nearest');
     return { classes: await written({ rounding }), rounding };
