@@ -14,6 +14,7 @@ const CELL = typeof SharedArrayBuffer === 'undefined' ? undefined : new Int32Arr
 export class Patience {
   readonly #turnMs: number;
   #waiting = 0;
+  #turning = false;
 
   constructor({ runtime, software }: AdapterDescription) {
     this.#turnMs = runtime === 'dawn' ? TURN_MS[software ? 'software' : 'gpu'] : 0;
@@ -22,7 +23,11 @@ export class Patience {
   /** The same promise, waited for patiently. */
   async during<T>(work: Promise<T>): Promise<T> {
     if (this.#turnMs === 0) return work;
-    if (this.#waiting++ === 0) setImmediate(this.#turn);
+    this.#waiting++;
+    if (!this.#turning) {
+      this.#turning = true;
+      setImmediate(this.#turn);
+    }
     try {
       return await work;
     } finally {
@@ -31,7 +36,8 @@ export class Patience {
   }
 
   readonly #turn = () => {
-    if (this.#waiting === 0) return;
+    this.#turning = this.#waiting > 0;
+    if (!this.#turning) return;
     Atomics.wait(CELL!, 0, 0, this.#turnMs);
     setImmediate(this.#turn);
   };
