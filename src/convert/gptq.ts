@@ -8,7 +8,7 @@
 
 /** Share of H's mean diagonal that is added to the diagonal: GPTQ's own. */
 const DAMPING = 0.01;
-/** Rows that are rounded together, which read the factor once. */
+/** Rows that are factored, and rounded, together. */
 const ROWS = 4;
 
 /** How the inputs of a linear count. */
@@ -30,19 +30,41 @@ export function inputOrder(gram: Float32Array, K: number): InputOrder {
   const importance = Float64Array.from({ length: K }, (_, k) => gram[k * K + k] + damping);
   const order = Uint32Array.from({ length: K }, (_, k) => k).sort((a, b) => importance[a] - importance[b] || a - b);
   const L = new Float64Array(K * K);
-  for (let i = 0; i < K; i++) {
-    const row = L.subarray(i * K, i * K + i + 1);
-    for (let j = 0; j <= i; j++) {
-      const other = L.subarray(j * K, j * K + j + 1);
-      let sum = i === j ? importance[order[i]] : gram[order[i] * K + order[j]];
-      for (let k = 0; k < j; k++) sum -= row[k] * other[k];
-      // Above the diagonal's own rounding: damping keeps every pivot of an exact H larger.
-      row[j] = i === j ? Math.sqrt(Math.max(sum, damping / 2)) : sum / other[j];
+  const sums = new Float64Array(ROWS);
+  // Some rows at a time, so that those above, which no cache holds, are read once for all of them.
+  for (let first = 0; first < K; first += ROWS) {
+    const end = Math.min(K, first + ROWS);
+    for (let j = 0; j < end; j++) {
+      dots(L, first, K, j, sums);
+      for (let i = Math.max(first, j); i < end; i++) {
+        const h = i === j ? importance[order[i]] : gram[order[i] * K + order[j]];
+        const rest = h - sums[i - first];
+        // Above the diagonal's own rounding: damping keeps every pivot of an exact H larger.
+        L[i * K + j] = i === j ? Math.sqrt(Math.max(rest, damping / 2)) : rest / L[j * K + j];
+      }
     }
   }
   const factor = new Float32Array(K * K);
   for (let k = 0; k < K; k++) for (let j = 0; j < k; j++) factor[j * K + k] = L[k * K + j] / L[j * K + j];
   return { importance, order, factor };
+}
+
+/** sums[r] = Σ L[first + r, k] L[j, k], k < j; rows past the last are the last. */
+function dots(L: Float64Array, first: number, K: number, j: number, sums: Float64Array): void {
+  const row = (r: number) => Math.min(first + r, K - 1) * K;
+  const [r0, r1, r2, r3] = [row(0), row(1), row(2), row(3)];
+  let [a, b, c, d] = [0, 0, 0, 0];
+  for (let k = 0, at = j * K; k < j; k++, at++) {
+    const l = L[at];
+    a += L[r0 + k] * l;
+    b += L[r1 + k] * l;
+    c += L[r2 + k] * l;
+    d += L[r3 + k] * l;
+  }
+  sums[0] = a;
+  sums[1] = b;
+  sums[2] = c;
+  sums[3] = d;
 }
 
 /**
@@ -55,26 +77,35 @@ export function roundRows(
   level: (i: number, value: number) => number,
 ): void {
   const K = order.length;
-  // Errors of four rows by place in the order; a row past the last has none.
-  const errors = Array.from({ length: ROWS }, () => new Float64Array(K));
-  const [a, b, c, d] = errors;
+  // Errors of four rows at each place in the order; a row past the last has none.
+  const errors = new Float64Array(ROWS * K);
+  const owed = new Float64Array(ROWS);
   const rows = values.length / K;
   for (let first = 0; first < rows; first += ROWS) {
     const count = Math.min(ROWS, rows - first);
+    errors.fill(0);
     for (let j = K - 1; j >= 0; j--) {
-      let [owedA, owedB, owedC, owedD] = [0, 0, 0, 0];
-      for (let k = j + 1, at = j * K + k; k < K; k++, at++) {
-        const l = factor[at];
-        owedA += a[k] * l;
-        owedB += b[k] * l;
-        owedC += c[k] * l;
-        owedD += d[k] * l;
-      }
-      const owed = [owedA, owedB, owedC, owedD];
+      sumOwed(errors, factor, j, K, owed);
       for (let r = 0; r < count; r++) {
         const i = (first + r) * K + order[j];
-        errors[r][j] = values[i] - level(i, values[i] + owed[r]);
+        errors[ROWS * j + r] = values[i] - level(i, values[i] + owed[r]);
       }
     }
   }
+}
+
+/** owed[r] = Σ errors[k, r] factor[j, k], j < k < K. */
+function sumOwed(errors: Float64Array, factor: Float32Array, j: number, K: number, owed: Float64Array): void {
+  let [a, b, c, d] = [0, 0, 0, 0];
+  for (let k = j + 1, at = j * K + k, e = ROWS * k; k < K; k++, at++, e += ROWS) {
+    const l = factor[at];
+    a += errors[e] * l;
+    b += errors[e + 1] * l;
+    c += errors[e + 2] * l;
+    d += errors[e + 3] * l;
+  }
+  owed[0] = a;
+  owed[1] = b;
+  owed[2] = c;
+  owed[3] = d;
 }
