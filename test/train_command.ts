@@ -32,20 +32,28 @@ export interface Ended {
   err: string;
 }
 
+/** Adds what this process writes to `into`, until it is released. */
+export function captureOutput(into: { out: string; err: string }): () => void {
+  const { stdout, stderr } = process;
+  const written = [stdout.write, stderr.write] as const;
+  const add = (name: 'out' | 'err') => (text: string) => {
+    into[name] += text;
+    return true;
+  };
+  stdout.write = add('out') as typeof stdout.write;
+  stderr.write = add('err') as typeof stderr.write;
+  return () => {
+    [stdout.write, stderr.write] = written;
+  };
+}
+
 /** A command line in this process, answered as main.ts does. */
 export async function lacuna(...args: string[]): Promise<Ended> {
   const ended = { code: 0, out: '', err: '' };
   const program = new Command('lacuna').exitOverride();
   for (const add of [trainCommand, rankCommand]) add(program);
   for (const command of program.commands) command.exitOverride();
-  const { stdout, stderr } = process;
-  const written = [stdout.write, stderr.write] as const;
-  const into = (name: 'out' | 'err') => (text: string) => {
-    ended[name] += text;
-    return true;
-  };
-  stdout.write = into('out') as typeof stdout.write;
-  stderr.write = into('err') as typeof stderr.write;
+  const release = captureOutput(ended);
   try {
     await program.parseAsync(args, { from: 'user' });
     ended.code = Number(process.exitCode ?? 0);
@@ -54,7 +62,7 @@ export async function lacuna(...args: string[]): Promise<Ended> {
     else if (error instanceof UserError) [ended.code, ended.err] = [2, `${ended.err}lacuna: ${error.message}\n`];
     else throw error;
   } finally {
-    [stdout.write, stderr.write] = written;
+    release();
     // It would be the test runner's own.
     process.exitCode = undefined;
   }

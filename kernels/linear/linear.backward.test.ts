@@ -13,6 +13,7 @@ import {
   planBackward,
   planBackwardTile,
 } from './linear.backward.ts';
+import { q4OnGpu } from './linear.check.ts';
 import { dequantizeRef, linearBackwardRef } from './linear.ref.ts';
 import type { Q4Meta, Weight } from './weights.ts';
 
@@ -58,15 +59,7 @@ function weights(g: Gpu, w: Stored, N: number, K: number): { weight: Weight; W: 
           const b = meta === 'zero16' ? Math.floor(next() * 17) : 8 * a();
           return toHalf(a()) + toHalf(b) * 65536;
         });
-  const weight: Weight = {
-    kind: 'q4',
-    N,
-    K,
-    group,
-    meta,
-    words: toGpu(g, 'words', 'u32', [N, Math.ceil(K / 8)], words),
-    params: toGpu(g, 'params', 'u32', [N, params.length / N], params),
-  };
+  const weight = q4OnGpu(g, { N, K, group, meta }, words, params);
   return { weight, W: dequantizeRef(words, params, N, K, group, meta) };
 }
 

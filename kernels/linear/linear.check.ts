@@ -7,7 +7,7 @@ import { type Plan, product } from './linear.product.ts';
 import { dequantizeRef, linearRef } from './linear.ref.ts';
 import { linear } from './linear.ts';
 import type { LinearShape } from './linear.types.ts';
-import type { Q4Meta, Weight } from './weights.ts';
+import type { Q4Meta, Q4Weight, Weight } from './weights.ts';
 
 type Stored = 'f16' | 'f32' | `${Q4Meta} ${number}`;
 
@@ -29,6 +29,20 @@ export interface Case {
   before?: number;
   after?: number;
   perm?: boolean;
+}
+
+/** An int4 weight of these words and params. */
+export function q4OnGpu(
+  g: Gpu,
+  { N, K, group, meta }: Pick<Q4Weight, 'N' | 'K' | 'group' | 'meta'>,
+  words: Uint32Array,
+  params: Uint32Array,
+): Q4Weight {
+  return {
+    ...{ kind: 'q4', N, K, group, meta },
+    words: toGpu(g, 'words', 'u32', [N, Math.ceil(K / 8)], words),
+    params: toGpu(g, 'params', 'u32', [N, params.length / N], params),
+  };
 }
 
 /** Random weights and what they mean; `magnitude` bounds the parts that a weight is made of. */
@@ -62,15 +76,7 @@ export function weights(
   const W = dequantizeRef(words, params, N, K, group, meta);
   // |W - offset| + |offset|, where the offset is what nibble 0 means.
   const offset = dequantizeRef(new Uint32Array(words.length), params, N, K, group, meta);
-  const weight: Weight = {
-    kind: 'q4',
-    N,
-    K,
-    group,
-    meta,
-    words: toGpu(g, 'words', 'u32', [N, Math.ceil(K / 8)], words),
-    params: toGpu(g, 'params', 'u32', [N, params.length / N], params),
-  };
+  const weight = q4OnGpu(g, { N, K, group, meta }, words, params);
   return { weight, W, magnitude: W.map((v, i) => Math.abs(v - offset[i]) + Math.abs(offset[i])) };
 }
 

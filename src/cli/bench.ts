@@ -9,6 +9,7 @@ import { TIERS, type Tier } from '../gpu/adapter.ts';
 import { Gpu } from '../gpu/gpu.ts';
 import { useTuning } from '../tuning/tuning_file.ts';
 import { compare, parseRun, passed, type Run } from './bench_run.ts';
+import { stopSignal } from './stop_signal.ts';
 
 interface Options {
   kernel?: string[];
@@ -161,16 +162,6 @@ async function print(run: Run, before: Run | undefined, o: Options): Promise<voi
   if (!o.plot) return;
   writeFileSync(o.plot, report.roofline(run));
   writeFileSync(o.plot.replace(/\.svg$/, '-shares.svg'), report.shares(run, before));
-}
-
-/** Ctrl-C ends the run after the case it is at, and what was measured is still reported; a second one ends it at once. */
-function stopSignal(): { asked: boolean } {
-  const stop = { asked: false };
-  for (const signal of ['SIGINT', 'SIGTERM'] as const)
-    process.once(signal, () => {
-      stop.asked = true;
-    });
-  return stop;
 }
 
 async function openGpu(o: Options): Promise<Gpu> {

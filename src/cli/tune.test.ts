@@ -10,6 +10,7 @@ import { candidates } from '../../kernels/linear/linear.product.ts';
 import { GOLDEN } from '../../test/golden/golden.ts';
 import { openTestGpu, testGpus } from '../../test/gpus.ts';
 import { relativeError } from '../../test/numeric.ts';
+import { captureOutput } from '../../test/train_command.ts';
 import { embedCommand } from './embed.ts';
 import { tuneCommand } from './tune.ts';
 
@@ -22,20 +23,13 @@ async function lacuna(...args: string[]): Promise<{ out: string; err: string }> 
   const program = new Command('lacuna').exitOverride();
   for (const add of [tuneCommand, embedCommand]) add(program);
   const said = { out: '', err: '' };
-  const { stdout, stderr } = process;
-  const written = [stdout.write, stderr.write] as const;
-  const into = (name: 'out' | 'err') => (text: string) => {
-    said[name] += text;
-    return true;
-  };
-  stdout.write = into('out') as typeof stdout.write;
-  stderr.write = into('err') as typeof stderr.write;
+  const release = captureOutput(said);
   try {
     await program.parseAsync([...args, '--tier', ON.tier], { from: 'user' });
   } catch (error) {
     said.err += (error as Error).message;
   } finally {
-    [stdout.write, stderr.write] = written;
+    release();
   }
   // Progress, on a machine that is busy.
   said.err = said.err

@@ -19,6 +19,7 @@ import { type Measured, measurePlans } from '../tuning/trial.ts';
 import { newTuning, readTuning, type TuningFile, tuningPath, writeTuning } from '../tuning/tuning_file.ts';
 import { locateModel, positive } from './options.ts';
 import { progress } from './progress.ts';
+import { stopSignal } from './stop_signal.ts';
 import { formatTable } from './table.ts';
 
 interface Options {
@@ -149,17 +150,14 @@ async function wanted(gpu: Gpu, o: Options): Promise<LinearShape[]> {
 async function measureAll(gpu: Gpu, shapes: readonly LinearShape[], file: TuningFile, path: string): Promise<void> {
   const total = shapes.reduce((n, s) => n + candidates(gpu.caps, s).length, 0);
   const bar = progress('tune', total, 'plans');
-  let [done, measured, stopped] = [0, 0, false];
-  const stop = () => {
-    stopped = true;
-  };
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, stop);
+  let [done, measured] = [0, 0];
+  const stop = stopSignal();
   try {
     for (const s of shapes) {
       const found = await measurePlans(gpu, s, {
         onPlan: () => bar.update(++done),
         onRefused: (name, reason) => process.stderr.write(`${describe(s)}: ${name} is not used: ${reason}\n`),
-        stopped: () => stopped,
+        stopped: () => stop.asked,
       });
       if (!found) break;
       const others = file.shapes.filter(({ shape }) => tuningKey(shape) !== tuningKey(s));
@@ -169,9 +167,9 @@ async function measureAll(gpu: Gpu, shapes: readonly LinearShape[], file: Tuning
     }
   } finally {
     bar.stop();
-    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.removeListener(signal, stop);
+    stop.release();
   }
-  if (stopped)
+  if (stop.asked)
     process.stderr.write(
       `stopped: ${measured} of ${shapes.length} shapes were measured and kept; run it again to go on\n`,
     );

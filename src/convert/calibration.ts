@@ -65,6 +65,11 @@ export function calibration(
   const atOnce = Math.max(1, Math.min(layers.length, Math.floor(memory / bytes)));
   const perPass = texts.reduce((n, ids) => n + ids.length, 0);
   const total = perPass * Math.ceil(layers.length / atOnce);
+  const places = new Map(
+    layers.flatMap((l, layer) =>
+      projections(l).flatMap((p) => p.linears.map(({ path }) => [path, { p, layer }] as const)),
+    ),
+  );
   let done = 0;
   let grams = new Map<Projection, Tensor>();
   let orders = new Map<Projection, Promise<InputOrder>>();
@@ -79,13 +84,13 @@ export function calibration(
   return {
     free,
     async of(path) {
-      const place = layers.findIndex((l) => projections(l).some((p) => readsFor(p, path)));
-      if (place < 0) throw new Error(`${path} is no linear of a layer`);
-      const p = projections(layers[place]).find((q) => readsFor(q, path))!;
+      const found = places.get(path);
+      if (!found) throw new Error(`${path} is no linear of a layer`);
+      const { p, layer } = found;
       if (!grams.has(p)) {
         free();
         onProgress?.(done, total);
-        const wanted = layers.slice(place, place + atOnce).flatMap(projections);
+        const wanted = layers.slice(layer, layer + atOnce).flatMap(projections);
         grams = await inputGrams(gpu, model, texts, wanted, (count) => {
           done += count;
           onProgress?.(done, total);
@@ -96,8 +101,6 @@ export function calibration(
     },
   };
 }
-
-const readsFor = ({ linears }: Projection, path: string) => linears.some((linear) => linear.path === path);
 
 /** f32 [K, K] of each projection wanted: XᵀX over all tokens of the texts, up to a factor. */
 async function inputGrams(

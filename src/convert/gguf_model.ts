@@ -4,7 +4,7 @@ import { uniform } from '../data/random.ts';
 import { UserError } from '../errors.ts';
 import { writeFiles } from '../formats/atomic_file.ts';
 import type { ModelConfig } from '../formats/config.ts';
-import { encodeQ4_1, encodeQ8_0, type RoundingError } from '../formats/ggml_encode.ts';
+import { encodeQ4_1, encodeQ8_0, type Q4Options, type RoundingError } from '../formats/ggml_encode.ts';
 import { type GgufField, type GgufTensorToStream, ggufFile } from '../formats/gguf_write.ts';
 import { narrow } from '../formats/narrow.ts';
 import { permuteRows } from '../formats/permuted_rows.ts';
@@ -13,7 +13,7 @@ import { ggufName } from '../formats/weights_gguf.ts';
 import { fromHalf } from '../half.ts';
 import type { Calibration } from './calibration.ts';
 import { ggufTokenizer } from './gguf_tokenizer.ts';
-import { type InputOrder, roundRows } from './gptq.ts';
+import { roundRows } from './gptq.ts';
 import type { ModelSource } from './model_source.ts';
 import type { LazyWeight, ModelWeights } from './weights.ts';
 
@@ -74,9 +74,7 @@ export async function writeGgufModel(
     const parameters = known.parameters + product(weight.shape);
     const { error } = known;
     classes.set(kind, { ...known, tensors: known.tensors + 1, parameters, bytes: bytesOf(type, parameters) });
-    const random = options.rounding === 'stochastic' ? uniform(seedOf(path)) : undefined;
-    const calibration = type === 'Q4_1' ? options.calibration : undefined;
-    return stream(path, type, weight, config, { error, random, calibration }, (count) => {
+    return stream(path, type, weight, config, options, error, (count) => {
       done += count;
       options.onProgress?.(done, total);
     });
@@ -133,7 +131,8 @@ function stream(
   type: WrittenType,
   weight: LazyWeight,
   config: ModelConfig,
-  rounding: Rounding,
+  options: QuantizeOptions,
+  error: RoundingError,
   onWritten: (count: number) => void,
 ): GgufTensorToStream {
   const isBias = path.endsWith('.bias');
@@ -146,34 +145,34 @@ function stream(
       const opened = await weight.open();
       const interleaved = config.family === 'llama' && /\.[qk]_proj(\.bias)?$/.test(path);
       const rows = interleaved ? permuteRows(opened, config.headDim) : opened;
-      const inputs = await rounding.calibration?.of(path);
+      const q4 = type === 'Q4_1' ? await roundingOf(path, options) : {};
       for (const { first, count } of rowChunks(rows)) {
         const values = await rows.read(first, first + count);
-        yield encode(type, values, { ...rounding, inputs }, name);
+        yield encode(type, values, error, name, q4);
         onWritten(values.length);
       }
     },
   };
 }
 
-interface Rounding {
-  error: RoundingError;
-  random: (() => number) | undefined;
-  calibration: Calibration | undefined;
-  inputs?: InputOrder;
+/** How a linear in Q4_1 is rounded. */
+async function roundingOf(path: string, { calibration, rounding }: QuantizeOptions): Promise<Q4Options> {
+  if (!calibration) return { random: rounding === 'stochastic' ? uniform(seedOf(path)) : undefined };
+  const inputs = await calibration.of(path);
+  return { importance: inputs.importance, visit: (values, level) => roundRows(inputs, values, level) };
 }
 
 /** The same numbers for a tensor wherever it stands in the file. */
 const seedOf = (path: string) => [...path].reduce((hash, c) => (Math.imul(hash, 31) + c.charCodeAt(0)) | 0, 0);
 
-function encode(type: WrittenType, values: Float32Array, rounding: Rounding, name: string): Uint8Array {
-  const { error, random, inputs } = rounding;
-  if (type === 'Q4_1' && inputs)
-    return encodeQ4_1(values, error, name, {
-      importance: inputs.importance,
-      visit: (all, level) => roundRows(inputs, all, level),
-    });
-  if (type === 'Q4_1') return encodeQ4_1(values, error, name, { random });
+function encode(
+  type: WrittenType,
+  values: Float32Array,
+  error: RoundingError,
+  name: string,
+  q4: Q4Options,
+): Uint8Array {
+  if (type === 'Q4_1') return encodeQ4_1(values, error, name, q4);
   if (type === 'Q8_0') return encodeQ8_0(values, error, name);
   const stored = narrow(values, type, name);
   for (let i = 0; i < values.length; i++) {
