@@ -11,15 +11,25 @@ export interface SortedTokens {
   order: Uint32Array;
 }
 
-/** Sorts the positions of `tokens` by id, equal ids by position. */
+/** Sorts the positions of `tokens` by id, equal ids by position: a counting sort, linear in tokens and the largest id. */
 export function sortTokens(tokens: ArrayLike<number>): SortedTokens {
   const T = tokens.length;
-  // Id and position in one number, exact below 2^53: typed arrays sort numbers without a comparator.
-  const keys = Float64Array.from({ length: T }, (_, t) => tokens[t] * T + t).sort();
-  const order = Uint32Array.from(keys, (key) => key % T);
-  const starts: number[] = [];
-  for (let i = 0; i < T; i++) if (i === 0 || tokens[order[i]] !== tokens[order[i - 1]]) starts.push(i);
-  return { ids: Uint32Array.from(starts, (i) => tokens[order[i]]), offsets: Uint32Array.from([...starts, T]), order };
+  let vocab = 0;
+  for (let t = 0; t < T; t++) vocab = Math.max(vocab, tokens[t] + 1);
+  /** Where the next position of an id goes. */
+  const places = new Uint32Array(vocab);
+  for (let t = 0; t < T; t++) places[tokens[t]]++;
+  const ids: number[] = [];
+  const offsets: number[] = [0];
+  for (let id = 0, at = 0; id < vocab; id++) {
+    const count = places[id];
+    places[id] = at;
+    at += count;
+    if (count) offsets[ids.push(id)] = at;
+  }
+  const order = new Uint32Array(T);
+  for (let t = 0; t < T; t++) order[places[tokens[t]]++] = t;
+  return { ids: Uint32Array.from(ids), offsets: Uint32Array.from(offsets), order };
 }
 
 /** The sorted tokens of the current batch on the GPU; `set` fills in one batch, between replays. */

@@ -26,8 +26,9 @@ export interface DirectPlan {
   x: 'rows' | 'tiles' | 'staged';
   /** What x is declared an array of. */
   element: 'vec4<u32>' | 'vec2<u32>' | 'u32' | 'f16' | 'vec4<f16>';
-  /** Sets of left matrices. */
-  LEFT: 1 | 2;
+  /** Sets of left matrices: one is loaded as it is needed, of more all but one are ahead, or as many as `distance` says. */
+  LEFT: 1 | 2 | 4;
+  distance?: number;
   /** The next left matrices are loaded one a group of multiplications, not all at once. */
   LEFT_SPREAD: boolean;
   /** Right matrices ahead of the one that is multiplied. */
@@ -72,6 +73,8 @@ export function directFits(caps: Caps, s: LinearShape, p: DirectPlan): boolean {
   if (s.x !== 'f16' || s.kind !== 'q4' || s.group! % 32 || s.N % 4 || s.ldy % 4 || s.column % 4) return false;
   if (s.M < p.BM || s.N < p.BN || s.K % (p.BK * p.TURNS)) return false;
   if (p.x === 'staged' && (p.BUFFERS === 2 || p.element !== 'vec4<u32>')) return false;
+  // Matrices ahead of a step's end are found again in the next by their place among the sets.
+  if ((p.BK / 16) % p.LEFT || (p.x === 'staged' && p.LEFT === 4)) return false;
   if (p.LINES && p.element !== 'vec4<u32>') return false;
   if (p.DEPTH === 2 && (p.TURNS === 1 || p.unpack !== 'spread')) return false;
   if (wDirect(p) && (p.BUFFERS === 2 || p.x === 'staged')) return false;
@@ -95,7 +98,7 @@ export function directCode(a: Linear, s: LinearShape, p: DirectPlan, loops = fal
   const whole = s.y === 'f32' && (a.scale ?? 1) === 1;
   const V = 4;
   const strips = (parts: number) => (T / 32) * 16 * (p.WN / parts / 4 + 2);
-  const E_PARTS = [1, 2, 3, 4, 5, 6].find(
+  const E_PARTS = [1, 2, 3, 4, 5, 6, 8].find(
     (parts) => (p.WN / 16) % parts === 0 && strips(parts) <= stageVectors(p) && p.WN / parts / V <= 32,
   )!;
   const E_ROWS = 2 ** Math.floor(Math.log2((32 * V * E_PARTS) / p.WN));
@@ -122,6 +125,7 @@ export function directCode(a: Linear, s: LinearShape, p: DirectPlan, loops = fal
     WM: p.WM,
     WN: p.WN,
     LEFT: p.LEFT,
+    DISTANCE: p.distance ?? p.LEFT - 1,
     LEFT_SPREAD: p.LEFT_SPREAD,
     AHEAD,
     RB: RB[AHEAD],

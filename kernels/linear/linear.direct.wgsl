@@ -5,7 +5,8 @@
 // unpacked out of registers and the words of step k + 2 are read; a step ends with its one barrier. With BUFFERS = 1 a
 // step is unpacked between two barriers, as in linear.matrix.wgsl. With W_DIRECT there is no stage and no barrier.
 //
-//   LEFT     sets of left matrices: with 2 those of the next 16 of k are loaded before these are multiplied
+//   LEFT     sets of left matrices
+//   DISTANCE how many 16 of k ahead left matrices are loaded: below LEFT, and 0 where there is one set
 //   AHEAD    right matrices that are loaded ahead of the one that is multiplied
 //   DEPTH    sets of registers for W's words; with 2 the words of step k + 2 are read as step k starts
 //   TURNS    2: two steps are written out, and the buffers are two arrays, which the compiler knows not to overlap
@@ -90,9 +91,11 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(num_workgroups) groups: v
   }
 
   START
-  if (X_DIRECT && LEFT == 2u) {
-    for (var i = 0u; i < FM; i++) { // unroll
-      a[i] = LEFT_MATRIX(i, a_from);
+  if (X_DIRECT) {
+    for (var h = 0u; h < DISTANCE; h++) { // unroll
+      for (var i = 0u; i < FM; i++) { // unroll
+        a[h * FM + i] = LEFT_MATRIX(i, a_from + h * A_K);
+      }
     }
   }
   if (W_DIRECT) {
@@ -120,8 +123,8 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(num_workgroups) groups: v
           if (g % FN == 0u && (LEFT == 1u || (g == 0u && !X_DIRECT))) {
             a[g / FN % LEFT * FM + i] = LEFT_MATRIX(i, a_now + g / FN * A_K);
           }
-          if (LEFT == 2u && g % FN == select(0u, i * FN / FM, LEFT_SPREAD) && (X_DIRECT || g / FN + 1u < KK)) {
-            a[(g / FN + 1u) % LEFT * FM + i] = LEFT_MATRIX(i, select(a_now + (g / FN + 1u) * A_K, a_next, g / FN + 1u == KK));
+          if (DISTANCE > 0u && g % FN == select(0u, i * FN / FM, LEFT_SPREAD) && (X_DIRECT || g / FN + DISTANCE < KK)) {
+            a[(g / FN + DISTANCE) % LEFT * FM + i] = LEFT_MATRIX(i, select(a_now + (g / FN + DISTANCE) * A_K, a_next + (g / FN + DISTANCE) % KK * A_K, g / FN + DISTANCE >= KK));
           }
         }
         if (g == 0u && !W_DIRECT) {

@@ -87,7 +87,7 @@ say "models, tests and the first $first questions made"
 # ---- how fast each recipe is beside the others
 began=$SECONDS tried=()
 for name in $recipes; do
-  train "$name" "$work/try-$name" "$work/data-$first" 90 --max-steps "$tries" & tried+=($!)
+  train "$name" "$work/try-$name" "$work/data-$first" 90 --max-steps "$tries" --profile & tried+=($!)
 done
 wait "${tried[@]}"
 setup=$((SECONDS - began))

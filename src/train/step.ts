@@ -78,6 +78,17 @@ const MOST_CHUNKS = 4096;
 /** f32 elements at whose multiples a view may begin. */
 const ALIGN = 64;
 
+/** Token ids of several texts, as they lie in a packed batch. */
+function endToEnd(texts: readonly Uint32Array[]): Uint32Array {
+  const out = new Uint32Array(texts.reduce((n, ids) => n + ids.length, 0));
+  let at = 0;
+  for (const ids of texts) {
+    out.set(ids, at);
+    at += ids.length;
+  }
+  return out;
+}
+
 /** Records and compiles a step. The trainable stays the caller's. `onCompile` counts the pipelines done. */
 export async function createStep(
   gpu: Gpu,
@@ -159,7 +170,7 @@ export async function createStep(
   const load = (all: readonly Uint32Array[], Q: number, { first, end }: Chunk, place: number) => {
     const chunk = all.slice(first, end);
     seqs.set(chunk);
-    if (tokens) tokens.set(chunk.flatMap((ids) => [...ids]));
+    tokens?.set(endToEnd(chunk));
     const queries = Math.max(0, Math.min(end, Q) - first);
     const to = firstPassage + Math.max(first, Q) - Q;
     moves.out[0].set(queries, 0, Math.min(first, Q));
