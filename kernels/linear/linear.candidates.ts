@@ -2,7 +2,7 @@
 import type { Caps } from '../../src/gpu/adapter.ts';
 import { matrixFits, matrixPlans } from './linear.matrix.ts';
 import type { Plan, TilePlan, VectorPlan } from './linear.product.ts';
-import { type SkinnyMatrixPlan, type SkinnyPlan, skinnyFits, skinnyMatrixFits } from './linear.skinny.ts';
+import { type SkinnyMatrixPlan, type SkinnyPlan, skinnyMatrixFits, skinnyPlan } from './linear.skinny.ts';
 import { type LinearShape, stageOf, streams } from './linear.types.ts';
 
 /** More rows of x than these read W too often for a form that streams it. */
@@ -35,12 +35,15 @@ const VECTORS = [
 
 /** [MR, NR, SK, SR, D, CHAIN] */
 const SKINNY = [
+  [1, 4, 1, 8, 1, 4],
   [1, 4, 1, 8, 2, 4],
   [1, 4, 2, 4, 2, 4],
   [1, 4, 1, 4, 2, 4],
   [1, 2, 1, 8, 4, 4],
   [1, 4, 1, 8, 2, 0],
+  [4, 4, 1, 8, 1, 4],
   [4, 4, 1, 8, 2, 4],
+  [4, 8, 1, 8, 1, 4],
   [4, 4, 2, 4, 1, 4],
   [4, 2, 1, 8, 2, 4],
   [4, 4, 1, 4, 1, 0],
@@ -105,21 +108,10 @@ function vectors(caps: Caps, s: LinearShape): VectorPlan[] {
     });
 }
 
-/** K is staged in as large pieces as a third of the memory of large GPUs holds: several workgroups are to share one. */
-const SKINNY_BYTES = 40960;
-
-function skinny(caps: Caps, s: LinearShape): SkinnyPlan[] {
-  const SMALLEST = caps.subgroups?.min ?? 32;
-  return SKINNY.filter(([MR]) => (s.M === 1 ? MR === 1 : s.M >= 3 ? MR === 4 : true))
-    .map(([MR, NR, SK, SR, D, CHAIN]): SkinnyPlan => {
-      const unit = 1024 * SK * D;
-      const sums = 4 * MR * NR * SK * SR * (32 / SMALLEST);
-      const bytes = Math.min(SKINNY_BYTES, caps.maxWorkgroupStorage - sums);
-      const KT = Math.min(Math.floor(bytes / (2.25 * MR) / unit), Math.ceil(s.K / unit)) * unit;
-      return { form: 'skinny', MR, NR, SK, SR, KT, D, CHAIN, SMALLEST };
-    })
-    .filter((p) => p.KT > 0 && skinnyFits(caps, s, p));
-}
+const skinny = (caps: Caps, s: LinearShape): SkinnyPlan[] =>
+  SKINNY.filter(([MR]) => (s.M === 1 ? MR === 1 : s.M >= 3 ? MR === 4 : true))
+    .map(([MR, NR, SK, SR, D, CHAIN]) => skinnyPlan(caps, s, { MR, NR, SK, SR, D, CHAIN }))
+    .filter((p) => p !== undefined);
 
 const skinnyMatrix = (s: LinearShape, caps: Caps): SkinnyMatrixPlan[] =>
   SKINNY_MATRIX.filter(([FM]) => (s.M <= 16 ? FM === 1 : FM > 1))

@@ -13,7 +13,7 @@ import lanesQ4 from './lanes.q4.wgsl' with { type: 'text' };
 import { alternatives, planName, tuningKey } from './linear.candidates.ts';
 import lanesSource from './linear.lanes.wgsl' with { type: 'text' };
 import { type MatrixPlan, planMatrix, recordMatrix } from './linear.matrix.ts';
-import { recordSkinny, type SkinnyMatrixPlan, type SkinnyPlan } from './linear.skinny.ts';
+import { planSkinny, recordSkinny, type SkinnyMatrixPlan, type SkinnyPlan } from './linear.skinny.ts';
 import tileSource from './linear.tile.wgsl' with { type: 'text' };
 import { type Linear, type LinearShape, shapeOf, stageOf, streams } from './linear.types.ts';
 import vectorSource from './linear.vector.wgsl' with { type: 'text' };
@@ -76,11 +76,13 @@ export type Plan = TilePlan | LanesPlan | VectorPlan | MatrixForm | SkinnyPlan |
 /** Fewer rows of x than this fill no tile, so that streaming W several times, from the cache, is faster. */
 const TILE_ROWS = 32;
 
-/** The form and tile for a shape, by what was measured on a few machines. The skinny forms are left to a tuning. Pure. */
+/** The form and tile for a shape, by what was measured on a few machines. Pure. */
 export function plan(caps: Caps, s: LinearShape): Plan {
   // A subgroup of exactly 8 is lavapipe's AVX register; GPUs that can run 8 can run more. Padding one row of x to
   // eight still beats the vector form there.
   if (caps.subgroups?.min === 8 && caps.subgroups.max === 8) return { form: 'lanes', WG: 32 };
+  const few = planSkinny(caps, s);
+  if (few) return few;
   if (s.M < TILE_ROWS && streams(s)) return planVector(caps, s);
   const tile = planMatrix(caps, s);
   return tile ? { form: 'matrix', tile } : planTile(s);

@@ -53,6 +53,56 @@ export interface SkinnyMatrixPlan {
 /** Whether W and x are what both forms read. */
 const streams = (s: LinearShape): boolean => s.kind === 'q4' && s.x === 'f16' && s.K % 32 === 0 && s.group! % 32 === 0;
 
+/** As much of K is staged as a third of the memory of large GPUs holds: several workgroups are to share one. */
+const STAGED_BYTES = 40960;
+
+/** The arithmetic form with these constants, K staged to suit the shape, or undefined where that does not fit. Pure. */
+export function skinnyPlan(
+  caps: Caps,
+  s: LinearShape,
+  constants: Pick<SkinnyPlan, 'MR' | 'NR' | 'SK' | 'SR' | 'D' | 'CHAIN'>,
+): SkinnyPlan | undefined {
+  const { MR, NR, SK, SR, D } = constants;
+  const SMALLEST = caps.subgroups?.min ?? 32;
+  const unit = 1024 * SK * D;
+  const sums = 4 * MR * NR * SK * SR * (32 / SMALLEST);
+  const bytes = Math.min(STAGED_BYTES, caps.maxWorkgroupStorage - sums);
+  const KT = Math.min(Math.floor(bytes / (2.25 * MR) / unit), Math.ceil(s.K / unit)) * unit;
+  const p: SkinnyPlan = { form: 'skinny', ...constants, KT, SMALLEST };
+  return KT > 0 && skinnyFits(caps, s, p) ? p : undefined;
+}
+
+/** Measured were N and K of 3584 and more; smaller ones than these are left to the other forms. */
+const LEAST = 2048;
+/** Streaming processors of the one machine that was measured, an H200: a workgroup of 64 rows has one to itself. */
+const PROCESSORS = 132;
+
+/**
+ * The form for up to 64 rows by what was measured (results/h200/skinny.txt), or undefined where another serves. Pure.
+ *
+ * Up to 4 rows, and without subgroup matrices up to 31: arithmetic, one row a workgroup or four. Two rows are left to two
+ * workgroups: by counting, twice one row's time less an empty call's is under four rows' but for a long K.
+ * With subgroup matrices from 5 rows on: two times four would take 61 µs at 8192² and 21 at 4096², and matrices take 37
+ * and 14. 17 to 32 rows were measured as halves of 64. Of 64, as many workgroups share K as all run at once.
+ * No sum passes f16's largest number, whatever x is: linear.skinny.wgsl scales it, and matrices are summed in f32.
+ */
+export function planSkinny(caps: Caps, s: LinearShape): SkinnyPlan | SkinnyMatrixPlan | undefined {
+  if (s.update || s.N < LEAST || s.K < LEAST || s.M > 64) return undefined;
+  const matrix = matrixPlanFor(s);
+  if (s.M > 4 && skinnyMatrixFits(caps, s, matrix)) return matrix;
+  // Narrower subgroups are a CPU's, which has a form of its own or none that was measured.
+  if (s.M >= 32 || caps.subgroups?.max !== 32) return undefined;
+  return skinnyPlan(caps, s, { MR: s.M <= 2 ? 1 : 4, NR: 4, SK: 1, SR: 8, D: 1, CHAIN: 4 });
+}
+
+function matrixPlanFor({ M, N }: LinearShape): SkinnyMatrixPlan {
+  const p: SkinnyMatrixPlan = { form: 'skinny matrix', FM: 1, FN: 1, SN: 4, SK: 2, D: 2, SPLITS: 4 };
+  if (M <= 16) return p;
+  if (M <= 32) return { ...p, FM: 2, SPLITS: 2 };
+  const tiles = Math.ceil(N / 64);
+  return { ...p, FM: 4, D: 1, SPLITS: [4, 2].find((splits) => tiles * splits <= PROCESSORS) ?? 1 };
+}
+
 export function skinnyFits(caps: Caps, s: LinearShape, p: SkinnyPlan): boolean {
   if (!streams(s) || !caps.f16 || !caps.subgroups || caps.subgroups.max > 32) return false;
   const bytes = p.MR * (p.KT * 2 + p.KT / 4) + 4 * p.MR * p.NR * p.SK * p.SR * (32 / p.SMALLEST);
@@ -62,7 +112,8 @@ export function skinnyFits(caps: Caps, s: LinearShape, p: SkinnyPlan): boolean {
 }
 
 export function skinnyMatrixFits(caps: Caps, s: LinearShape, p: SkinnyMatrixPlan): boolean {
-  if (!streams(s) || !caps.matrix) return false;
+  // Lanes are counted in 32s.
+  if (!streams(s) || !caps.matrix || caps.subgroups?.min !== 32 || caps.subgroups.max !== 32) return false;
   const vectors = p.SK * (16 * p.FM + p.SN * 16 * p.FN) * 9;
   return 32 * p.SN * p.SK <= caps.maxInvocations && 16 * vectors <= caps.maxWorkgroupStorage && (4 * p.FM) % p.SN === 0;
 }
