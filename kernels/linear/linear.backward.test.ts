@@ -15,6 +15,7 @@ import {
 } from './linear.backward.ts';
 import { q4OnGpu } from './linear.check.ts';
 import { dequantizeRef, linearBackwardRef } from './linear.ref.ts';
+import { TALL } from './linear.tall.ts';
 import type { Q4Meta, Weight } from './weights.ts';
 
 type Stored = 'f16' | 'f32' | `${Q4Meta} ${number}`;
@@ -217,7 +218,10 @@ test('the tier matrix takes subgroup matrices, whole thin sides in one tile', ()
   const form = (s: Partial<BackwardShape>) =>
     planBackward(H200, { M: 5888, N: 3584, K: 3584, w: 'u32', dy: 'f16', ...s });
   const large = { form: 'matrix', BM: 128, BN: 128, BK: 64, WM: 64, WN: 64, splits: 1 };
-  expect(form({})).toEqual(large);
+  expect(form({})).toEqual(TALL);
+  expect(form({ scattered: true })).toEqual(large);
+  expect(form({ w: 'f16', masked: true })).toEqual(large);
+  expect(form({ M: 2304, K: 896, N: 896 })).toEqual(large);
   expect(form({ N: 32, w: 'f32', dy: 'f32' })).toEqual({ ...large, BK: 32 });
   expect(form({ K: 40, w: 'f32' })).toEqual({ form: 'matrix', BM: 64, BN: 48, BK: 64, WM: 16, WN: 48, splits: 2 });
   expect(form({ M: 512, K: 896 })).toMatchObject({ BM: 64, BN: 64, splits: 2 });

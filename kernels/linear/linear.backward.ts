@@ -16,6 +16,8 @@ import dyScalar from './dy.scalar.wgsl' with { type: 'text' };
 import dyVec4 from './dy.vec4.wgsl' with { type: 'text' };
 import { type GemmPlan, planGemm, recordGemm } from './gemm.matrix.ts';
 import source from './linear.backward.wgsl' with { type: 'text' };
+import { expectedClocks, matrixPlans } from './linear.matrix.ts';
+import { recordTall, TALL, type TallPlan, tallClocks, tallFits } from './linear.tall.ts';
 import maskDropout from './mask.dropout.wgsl' with { type: 'text' };
 import maskDropout1 from './mask.dropout1.wgsl' with { type: 'text' };
 import maskNone from './mask.none.wgsl' with { type: 'text' };
@@ -59,6 +61,9 @@ export interface BackwardShape {
   /** Columns of dy's tensor, default N, and the first that is the layer's, default 0. */
   ldy?: number;
   column?: number;
+  /** Act-order weights scatter the columns of dx; an adapter's are masked. */
+  scattered?: boolean;
+  masked?: boolean;
 }
 
 /** Register tiles over workgroup memory: any GPU, any shape. */
@@ -77,7 +82,7 @@ export interface BackwardTile {
   stage: 'f16' | 'f32';
 }
 
-export type BackwardPlan = BackwardTile | GemmPlan;
+export type BackwardPlan = BackwardTile | GemmPlan | TallPlan;
 
 /** Workgroups that fill a large GPU, and the shortest sum that is worth cutting up. */
 const ENOUGH = 512;
@@ -86,7 +91,29 @@ const LEAST_SPAN = 128;
 /** The form and tile for a shape: subgroup matrices where they serve it (planGemm says which they do not). Pure. */
 export function planBackward(caps: Caps, s: BackwardShape): BackwardPlan {
   const { M: m, K: n, N: r, ldy: leftLd = s.N, column: leftColumn = 0, dy: left, w: right, group } = s;
-  return planGemm(caps, { m, n, r, byRows: false, left, right, group, leftLd, leftColumn }) ?? planBackwardTile(s);
+  const gemm = planGemm(caps, { m, n, r, byRows: false, left, right, group, leftLd, leftColumn });
+  const tall = {
+    M: m,
+    N: n,
+    K: r,
+    x: left,
+    w: right,
+    group,
+    byK: true,
+    ldx: leftLd,
+    first: leftColumn,
+    ldy: n,
+    column: 0,
+  };
+  if (s.scattered || s.masked || !tallFits(caps, tall)) return gemm ?? planBackwardTile(s);
+  // The tile of 128 x 128 costs what the forward's does. What gets smaller ones has too few of them to fill this form's.
+  if (gemm && (gemm.BM < 128 || gemm.splits > 1 || forwardClocks(m, n, r) < tallClocks(tall))) return gemm;
+  return TALL;
+}
+
+function forwardClocks(M: number, N: number, K: number): number {
+  const shape = { M, N, K, kind: 'q4', w: 'u32', x: 'f16', y: 'f16', ldy: N, column: 0 } as const;
+  return expectedClocks(shape, matrixPlans()[0]);
 }
 
 /** The register tile for a shape. Pure. */
@@ -119,7 +146,25 @@ export function linearBackward(r: Recorder, a: LinearBackward, label = 'linear',
   if (weight.kind === 'q4' && a.dropout) throw wrong('only dense weights are behind a dropout');
   const w = weight.kind === 'q4' ? 'u32' : weight.data.dtype;
   const group = weight.kind === 'q4' ? weight.group : undefined;
-  const plan = p ?? planBackward(r.gpu.caps, { M, N, K, w, dy: dy.dtype, group, ldy, column });
+  const scattered = weight.kind === 'q4' && weight.perm !== undefined;
+  const shaped: BackwardShape = {
+    M,
+    N,
+    K,
+    w,
+    dy: dy.dtype,
+    group,
+    ldy,
+    column,
+    scattered,
+    masked: a.dropout !== undefined,
+  };
+  const plan = p ?? planBackward(r.gpu.caps, shaped);
+  if (plan.form === 'tall') {
+    const { add, scale } = a;
+    recordTall(r, { x: dy, first: column, weight, byK: true, y: dx, rows, add, scale }, `${label} backward`);
+    return;
+  }
   if (plan.form === 'matrix') {
     const right = weight.kind === 'q4' ? weight : weight.data;
     const mask = a.dropout && { ...a.dropout, on: 'out' as const };

@@ -45,6 +45,8 @@ function takes(p: Plan, s: LinearShape): { threads: number; bytes: number } {
       const { BM, BN, BK, WM, WN, SLICES } = p.tile;
       return { threads: (BM / WM) * (BN / WN) * SLICES * 32, bytes: 16 * (BM + BN) * (BK / 8 + 1) };
     }
+    case 'tall':
+      return { threads: (p.BM / p.WM) * (p.BN / p.WN) * 32, bytes: 2 * 16 * p.BN * 9 };
     case 'skinny': {
       const chunks = p.KT / 32;
       const partial = p.MR * p.NR * p.SK * p.SR * (32 / p.SMALLEST);
@@ -89,11 +91,11 @@ test('a tuning may choose skinny forms for up to 64 rows, where the static plan 
   expect(forms(H200, shape({ M: 4, kind: 'dense', w: 'f32' })).some((form) => form.startsWith('skinny'))).toBe(false);
 });
 
-test('all tiles of subgroup matrices that fit, and nothing else where they sum an adapter', () => {
+test('all forms on subgroup matrices that fit, and nothing else where they sum an adapter', () => {
   const s = shape({ M: 4096, N: 4096, K: 4096 });
   expect(candidates(H200, s).filter((p) => p.form === 'matrix').length).toBe(matrixPlans().length);
   const adapted = { ...s, update: { rank: 32 } };
-  expect(forms(H200, adapted)).toEqual(['matrix']);
+  expect(forms(H200, adapted)).toEqual(['tall', 'matrix']);
   expect(alternatives(SMALL, adapted)).toEqual([]);
 });
 

@@ -1,8 +1,9 @@
 /** The forms and tiles that a shape could have besides its static plan, for `lacuna tune` to choose from by measuring. Pure. */
 import type { Caps } from '../../src/gpu/adapter.ts';
 import { matrixFits, matrixPlans } from './linear.matrix.ts';
-import type { Plan, TilePlan, VectorPlan } from './linear.product.ts';
+import { type Plan, type TilePlan, tallSuits, type VectorPlan } from './linear.product.ts';
 import { type SkinnyMatrixPlan, type SkinnyPlan, skinnyMatrixFits, skinnyPlan } from './linear.skinny.ts';
+import { TALL } from './linear.tall.ts';
 import { type LinearShape, stageOf, streams } from './linear.types.ts';
 
 /** More rows of x than these read W too often for a form that streams it. */
@@ -68,9 +69,10 @@ const SKINNY_MATRIX = [
  * an update has no others.
  */
 export function alternatives(caps: Caps, s: LinearShape): Plan[] {
-  const matrix = matrixPlans()
+  const matrix: Plan[] = matrixPlans()
     .filter((p) => matrixFits(caps, s, p))
-    .map((tile): Plan => ({ form: 'matrix', tile }));
+    .map((tile) => ({ form: 'matrix', tile }));
+  if (tallSuits(caps, s)) matrix.push(TALL);
   if (s.update) return matrix;
   const few = s.M <= STREAMED_ROWS;
   return [
@@ -131,6 +133,8 @@ export function planName(p: Plan): string {
       const { BM, BN, BK, WM, WN, SLICES, FENCED } = p.tile;
       return `matrix ${BM}x${BN}x${BK} of ${WM}x${WN}${SLICES > 1 ? ` x${SLICES}` : ''}${FENCED ? ' fenced' : ''}`;
     }
+    case 'tall':
+      return `tall ${p.BM}x${p.BN} of ${p.WM}x${p.WN}`;
     case 'skinny':
       return `skinny ${p.MR}x${p.NR} SK${p.SK} SR${p.SR} D${p.D} ${p.CHAIN ? `f16 ${4 * p.CHAIN}` : 'f32'}`;
     case 'skinny matrix':

@@ -12,8 +12,9 @@ import lanesDense from './lanes.dense.wgsl' with { type: 'text' };
 import lanesQ4 from './lanes.q4.wgsl' with { type: 'text' };
 import { alternatives, planName, tuningKey } from './linear.candidates.ts';
 import lanesSource from './linear.lanes.wgsl' with { type: 'text' };
-import { type MatrixPlan, planMatrix, recordMatrix } from './linear.matrix.ts';
+import { expectedClocks, type MatrixPlan, planMatrix, recordMatrix } from './linear.matrix.ts';
 import { planSkinny, recordSkinny, type SkinnyMatrixPlan, type SkinnyPlan } from './linear.skinny.ts';
+import { recordTall, TALL, type TallPlan, tallClocks, tallFits } from './linear.tall.ts';
 import tileSource from './linear.tile.wgsl' with { type: 'text' };
 import { type Linear, type LinearShape, shapeOf, stageOf, streams } from './linear.types.ts';
 import vectorSource from './linear.vector.wgsl' with { type: 'text' };
@@ -71,7 +72,10 @@ export interface MatrixForm {
   tile: MatrixPlan;
 }
 
-export type Plan = TilePlan | LanesPlan | VectorPlan | MatrixForm | SkinnyPlan | SkinnyMatrixPlan;
+export type Plan = TilePlan | LanesPlan | VectorPlan | MatrixForm | TallPlan | SkinnyPlan | SkinnyMatrixPlan;
+
+/** The forms on subgroup matrices that sum adapters in the product. */
+export const sumsUpdate = (p: Plan): boolean => p.form === 'matrix' || p.form === 'tall';
 
 /** Fewer rows of x than this fill no tile, so that streaming W several times, from the cache, is faster. */
 const TILE_ROWS = 32;
@@ -85,8 +89,13 @@ export function plan(caps: Caps, s: LinearShape): Plan {
   if (few) return few;
   if (s.M < TILE_ROWS && streams(s)) return planVector(caps, s);
   const tile = planMatrix(caps, s);
+  if (tallSuits(caps, s) && !(tile && expectedClocks(s, tile) < tallClocks(s))) return TALL;
   return tile ? { form: 'matrix', tile } : planTile(s);
 }
+
+/** Whether linear.tall.wgsl can run a forward product. */
+export const tallSuits = (caps: Caps, s: LinearShape): boolean =>
+  tallFits(caps, { ...s, byK: false, ldx: s.K, first: 0 });
 
 function planVector(caps: Caps, s: LinearShape): VectorPlan {
   // Measured on an H200 at 8192² and 4096²: more rows of W a thread cost one row of x more than they save.
@@ -124,7 +133,7 @@ export function candidates(caps: Caps, s: LinearShape): Plan[] {
 export function planFor(gpu: Gpu, s: LinearShape): Plan {
   const fixed = plan(gpu.caps, s);
   // Whether an adapter is summed in its layer's product or apart is the static plan's to say.
-  if (!gpu.tuning || (s.update && fixed.form !== 'matrix')) return fixed;
+  if (!gpu.tuning || (s.update && !sumsUpdate(fixed))) return fixed;
   const name = gpu.tuning.get(tuningKey(s));
   const tuned = name === undefined ? undefined : candidates(gpu.caps, s).find((p) => planName(p) === name);
   return tuned ?? fixed;
@@ -137,6 +146,10 @@ export function planFor(gpu: Gpu, s: LinearShape): Plan {
 export function product(r: Recorder, a: Linear, label = 'linear', p: Plan = planFor(r.gpu, shapeOf(a))): void {
   if (p.form === 'matrix') {
     recordMatrix(r, a, p.tile, label);
+    return;
+  }
+  if (p.form === 'tall') {
+    recordTall(r, { ...a, byK: false }, label);
     return;
   }
   if (p.form === 'skinny' || p.form === 'skinny matrix') {

@@ -2,7 +2,7 @@
 import type { Recorder } from '../../src/gpu/recorder.ts';
 import { down, lora } from '../lora/lora.ts';
 import { permuteColumns } from '../permute_columns/permute_columns.ts';
-import { planFor, product } from './linear.product.ts';
+import { planFor, product, sumsUpdate } from './linear.product.ts';
 import { type Linear, shapeOf } from './linear.types.ts';
 
 export { type Plan, plan } from './linear.product.ts';
@@ -33,6 +33,6 @@ function fused(r: Recorder, a: Linear): Linear['update'] {
   if (!lora) return undefined;
   const [M, ranks] = [x.shape[0], lora.A.shape[0]];
   const shape = { ...shapeOf(a), update: { rank: lora.r, widths: lora.widths } };
-  if (planFor(r.gpu, shape).form !== 'matrix') return undefined;
+  if (!sumsUpdate(planFor(r.gpu, shape))) return undefined;
   return { lora, H: a.H ?? r.scratch('lora H', 'f32', [M, ranks]) };
 }

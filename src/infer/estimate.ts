@@ -2,7 +2,7 @@
 import type { ModelConfig } from '../formats/config.ts';
 import type { Checkpoint } from '../formats/stored.ts';
 import type { Caps } from '../gpu/adapter.ts';
-import { activationBytes } from '../model/decoder.ts';
+import { activationBytes, tileBytes } from '../model/decoder.ts';
 import { layerPaths } from '../model/load.ts';
 
 export interface Estimate {
@@ -54,7 +54,8 @@ export function estimate(
   const { config } = checkpoint;
   const { lengths, batchTokens } = job;
   const weights = weightBytes(checkpoint, caps, job.quantize);
-  const activations = batchTokens * activationBytes(config, caps.f16 ? 'f16' : 'f32').perToken;
+  const tiles = caps.matrix ? tileBytes(config, 'forward') : 0;
+  const activations = batchTokens * (activationBytes(config, caps.f16 ? 'f16' : 'f32').perToken + tiles);
   const vectors = (3 * Math.min(batchTokens, 4096) + lengths.length) * config.hiddenSize * 4;
   let tokens = 0;
   for (let i = 0; i < lengths.length; i++) tokens += lengths[i];

@@ -71,6 +71,16 @@ export function activationBytes(c: ModelConfig, activation: 'f16' | 'f32'): { pe
   return { perToken: bytes.reduce((a, b) => a + b, 0), widest: Math.max(...bytes) };
 }
 
+/**
+ * Bytes a token that products of many rows on subgroup matrices (linear.tall.ts) may hold beside the activations: their
+ * left operands in tiles, one of each width.
+ */
+export function tileBytes(c: ModelConfig, pass: 'forward' | 'backward'): number {
+  const [mixed, qkv] = [c.heads * c.headDim, (c.heads + 2 * c.kvHeads) * c.headDim];
+  const widths = pass === 'forward' ? [c.hiddenSize, mixed, c.ffnSize] : [c.hiddenSize, qkv, 2 * c.ffnSize];
+  return 2 * [...new Set(widths)].reduce((a, b) => a + b, 0);
+}
+
 /** Room for batches of up to `maxTokens` tokens, in sequences of up to `maxLength`. */
 export function activations(gpu: Gpu, c: ModelConfig, maxTokens: number, maxLength: number): Activations {
   const made = widths(c).map(([name, columns, f32]) => [

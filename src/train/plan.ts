@@ -8,7 +8,7 @@ import type { Caps } from '../gpu/adapter.ts';
 import { elements } from '../gpu/tensor.ts';
 import { forwardFlops, weightBytes } from '../infer/estimate.ts';
 import { backwardBytes } from '../model/backward.ts';
-import { activationBytes } from '../model/decoder.ts';
+import { activationBytes, tileBytes } from '../model/decoder.ts';
 import { sourcesOf } from './all_weights.ts';
 import { Batches } from './batches.ts';
 import { chunksOf } from './chunks.ts';
@@ -80,12 +80,13 @@ export function planTraining(
   const keep = back.kept * chunkTokens <= keepBytes;
   const layerInputs = 4 * config.layers * config.hiddenSize;
   const forward = activationBytes(config, activation).perToken;
+  const tiles = caps.matrix ? tileBytes(config, 'forward') + tileBytes(config, 'backward') : 0;
   const vectors = 4 * config.hiddenSize * data.passages.length;
   const trained = train === 'all' ? allCount(checkpoint, caps) : loraCount(config, settings, adapter);
   const bytes = {
     weights: train === 'lora' ? weightBytes(checkpoint, caps, false) : activation === 'f16' ? 2 * trained : 0,
     training: BYTES_PER_PARAMETER * trained,
-    activations: chunkTokens * (forward + back.perToken - layerInputs),
+    activations: chunkTokens * (forward + back.perToken - layerInputs + tiles),
     layerInputs: chunkTokens * layerInputs,
     kept: keep ? chunkTokens * back.kept : 0,
     ranking: data.validation ? chunkTokens * forward + 2 * vectors : 0,
