@@ -59,7 +59,10 @@ const CASES: Case[] = [
   { M: 66, rows: 65, N: 256, K: 160, w: 'offset32', byK: true, y: 'f16', around: 8 },
   { M: 131, rows: 130, N: 128, K: 72, w: 'f16', byK: true, y: 'f32', scale: 2, around: 8 },
   { M: 96, rows: 96, N: 256, K: 136, w: 'f16', byK: true, y: 'f16' },
+  { M: 80, rows: 77, N: 96, K: 64, w: 'f16', byK: false, y: 'f16', rank: 16 },
+  { M: 80, rows: 80, N: 192, K: 96, w: 'offset16', byK: true, y: 'f32' },
   { M: 80, rows: 75, N: 100, K: 192, w: 'zero16', byK: false, y: 'f16', plan: SHORT },
+  { M: 80, rows: 75, N: 100, K: 160, w: 'offset16', byK: false, y: 'f16', plan: SHORT },
   { M: 80, rows: 75, N: 192, K: 96, w: 'offset16', byK: true, y: 'f32', plan: SHORT },
   { M: 80, rows: 80, N: 72, K: 128, w: 'offset16', byK: false, y: 'f16', plan: MANY },
   { M: 128, rows: 80, N: 128, K: 128, w: 'zero16', byK: true, y: 'f16', plan: { ...MANY, BM: 128 } },
@@ -207,7 +210,7 @@ describe('tall', () => {
       ...[
         { M: 255 },
         { N: 120 },
-        { K: 18944 + 64 },
+        { K: 18944 + 32 },
         { x: 'f32' },
         { w: 'f32' },
         { group: 16 },
@@ -244,7 +247,8 @@ describe('tall', () => {
             ['f16', false, true],
             ['f32', true, false],
           ] as const) {
-            const weight = meta ? { kind: 'q4', N: 1024, K: 512, group: 32, meta } : { kind: 'dense', N: 1024, K: 512 };
+            const N = bias ? 1024 : 960;
+            const weight = meta ? { kind: 'q4', N, K: N - 512, group: 32, meta } : { kind: 'dense', N, K: N - 512 };
             const lora = { r: 32, scale: 2, B: tensor('f32', [1024, 32]), widths: [512, 256, 256] };
             texts.push(
               tallCode(

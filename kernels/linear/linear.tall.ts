@@ -94,8 +94,7 @@ const stageVectors = (p: TallPlan, byK: boolean) =>
 export function tallFits(caps: Caps, s: TallShape, p: TallPlan = TALL): boolean {
   if (!caps.matrix || caps.subgroups?.min !== 32 || caps.subgroups.max !== 32) return false;
   const q4 = s.w === 'u32';
-  // Two stages by turns; reads of four words, or of eight halves.
-  if (s.x !== 'f16' || s.w === 'f32' || s.K % (2 * p.BK) || s.N % (s.byK ? (q4 ? 32 : 8) : 4) || (q4 && s.group! % 32))
+  if (s.x !== 'f16' || s.w === 'f32' || s.K % p.BK || s.N % (s.byK ? (q4 ? 32 : 8) : 4) || (q4 && s.group! % 32))
     return false;
   if (s.ldx % 8 || s.first % 8 || s.ldy % 4 || s.column % 4) return false;
   if (s.M < p.BM || s.N < p.BN || ((p.BN * p.BK) / 8 / readVectors(p, q4)) % threads(p)) return false;
@@ -148,7 +147,8 @@ export function tallCode(a: Tall, p: TallPlan, loops = false): string {
       .replaceAll('NEXT[', `${both[1 - i]}[`)
       .replace('= TURN;', `= ${i}u;`),
   );
-  const text = specialise([before, ...turns, after].join(''), {
+  const last = (K / p.BK) % 2 ? turns[0].replace('pair + turn', 'STEPS - 1u') : '';
+  const text = specialise([before, ...turns, after.replace('// last\n', last)].join(''), {
     enable: ['f16', 'subgroups', 'chromium_experimental_subgroup_matrix'],
     alias: {
       Y: y.dtype,

@@ -14,8 +14,8 @@
 //
 // Bound by what still waits on x, on the stage and on the barrier: LADDER.md, step 10.
 //
-// Loops marked `unroll` are written out by linear.tall.ts, and what is between the marks `turn` once for each stage: NOW is
-// the one that is multiplied, NEXT the one that is filled. Constants: M16 (M, rounded up to 16), N, K, LDY, COLUMN,
+// Loops marked `unroll` are written out by linear.tall.ts, and what is between the marks `turn` once for each stage, and at
+// the mark `last` for an odd step: NOW is the stage that is multiplied, NEXT the one that is filled. Constants: M16 (M, rounded up to 16), N, K, LDY, COLUMN,
 // SCALE, ADD, BIAS, and what linear.tall.ts makes of the plan.
 
 const STEPS = K / BK;
@@ -95,7 +95,7 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(num_workgroups) groups: v
     }
   }
 
-  for (var pair = 0u; pair < STEPS + zero; pair += 2u) {
+  for (var pair = 0u; pair < STEPS / 2u * 2u + zero; pair += 2u) {
     // turn
     {
       const turn = TURN;
@@ -131,6 +131,8 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(num_workgroups) groups: v
     }
     // turn
   }
+  // The last of an odd number of steps.
+  // last
   if (UPDATE) {
     stage_b(n1, t);
     workgroupBarrier();
