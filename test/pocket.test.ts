@@ -1,4 +1,4 @@
-/** The model that ships, end to end on every GPU: the demo's examples come out where they did when it was committed. */
+/** The model that ships, end to end on every GPU: it puts the misconceptions behind the demo's examples first. */
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
@@ -11,25 +11,28 @@ import { describeGpus } from './gpus.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 
-/** Wrong options of data/sample, with the place of their own misconception. */
+/** Wrong options of data/sample whose own misconception comes first, and the four that follow it. */
 const CASES = [
-  { questionId: 25, answer: 'C', place: 3 },
-  { questionId: 69, answer: 'C', place: 2 },
-  { questionId: 135, answer: 'D', place: 1 },
+  { questionId: 25, answer: 'C', rivals: [63, 64, 66, 62] },
+  { questionId: 69, answer: 'C', rivals: [139, 140, 141, 129] },
+  { questionId: 135, answer: 'D', rivals: [270, 247, 188, 256] },
 ];
 
-describeGpus('the pocket model', (gpu) => {
-  test('ranks the demo’s examples', async () => {
+describeGpus('the pocket model', (gpu, _tier, on) => {
+  // SwiftShader takes three minutes for all the names, of which these are the hardest to tell apart.
+  const few = on.startsWith('swiftshader');
+
+  test(`puts the demo’s examples first among ${few ? 'their rivals' : 'all names'}`, async () => {
     const { taxonomy, pairs } = await loadEedi(join(root, 'data/sample'));
     const embedder = await openEmbedder(gpu(), await resolveModel('pocket'));
     const chosen = CASES.map(
       ({ questionId, answer }) => pairs.find((p) => p.questionId === questionId && p.answer === answer)!,
     );
-    const names = await embedder.embed(taxonomy.names);
-    const ranker = await Ranker.create(gpu(), names, embedder.dimensions, 25);
+    const ids = few ? [...CASES.flatMap((c) => c.rivals), ...chosen.map((p) => p.label!)] : taxonomy.ids;
+    const names = await embedder.embed(ids.map((id) => taxonomy.names[taxonomy.ids.indexOf(id)]));
+    const ranker = await Ranker.create(gpu(), names, embedder.dimensions, 1);
     const rankings = await ranker.rank(await embedder.embed(chosen.map((p) => queryText(queryParts(p)))));
-    const places = rankings.map(({ indices }, i) => 1 + indices.indexOf(taxonomy.ids.indexOf(chosen[i].label!)));
-    expect(places).toEqual(CASES.map((c) => c.place));
+    expect(rankings.map(({ indices }) => ids[indices[0]])).toEqual(chosen.map((p) => p.label));
     ranker.free();
     embedder.free();
   });

@@ -87,7 +87,7 @@ Examples:
         [
           `shape        ${FIELDS.map((field) => `${NUMBERS[field].flag.slice(2)} ${shape[field]}`).join(', ')}`,
           `parameters   ${millions(sizes.parameters)}: linears ${millions(sizes.linear)}, embedding ${millions(sizes.embedding)}`,
-          `as int4      ${(sizes.int4Bytes / 1e6).toFixed(2)} MB: linears in Q4_1, embedding in f16, and the tokenizer beside it`,
+          `as int4      ${(sizes.int4Bytes / 1e6).toFixed(2)} MB: linears in Q4_1, embedding in Q8_0, without the tokenizer`,
           `${o.out}: untrained, seed ${o.seed}`,
           '',
         ].join('\n'),

@@ -455,6 +455,6 @@ with zipfile.ZipFile('lacuna_test_wheel-1.0-py3-none-any.whl', 'w') as z:
 
 test('a model that comes with lacuna needs no hub', async () => {
   const path = await resolveModel('pocket');
-  expect(existsSync(join(path, 'model.safetensors'))).toBe(true);
+  expect(existsSync(join(path, 'model.gguf'))).toBe(true);
   expect(await pull('pocket')).toBe(path);
 });

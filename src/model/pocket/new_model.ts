@@ -20,8 +20,8 @@ export interface Shape {
 
 /** Shapes by name. */
 export const SHAPES: Readonly<Record<'pocket' | 'tiny', Shape>> = {
-  /** At most 8 MB with its linears in Q4_1 and its embedding in f16: what is shipped. */
-  pocket: { hiddenSize: 256, layers: 6, heads: 4, kvHeads: 2, headDim: 64, ffnSize: 768, vocabSize: 3072 },
+  /** At most 7 MB as int4: what is shipped. */
+  pocket: { hiddenSize: 384, layers: 6, heads: 6, kvHeads: 2, headDim: 64, ffnSize: 1024, vocabSize: 2048 },
   /** For tests and first tries of a recipe. */
   tiny: { hiddenSize: 64, layers: 2, heads: 2, kvHeads: 1, headDim: 32, ffnSize: 128, vocabSize: 1024 },
 };
@@ -47,7 +47,7 @@ export interface Sizes {
   readonly embedding: number;
   readonly norms: number;
   readonly parameters: number;
-  /** Bytes as int4 in blocks of 32 with an f16 scale and offset (Q4_1), the embedding in f16, norms in f32. */
+  /** Bytes of the weights as `lacuna quantize --to q4` writes them: linears in Q4_1, the embedding in Q8_0, norms in f32. */
   readonly int4Bytes: number;
 }
 
@@ -59,7 +59,7 @@ export function sizesOf(config: ModelConfig): Sizes {
   const dense = denseShapes(config);
   const embedding = total([dense.get('embed_tokens')!]);
   const norms = total(dense.values()) - embedding;
-  const int4Bytes = (linear / 32) * 20 + 2 * embedding + 4 * norms;
+  const int4Bytes = (linear / 32) * 20 + (embedding / 32) * 34 + 4 * norms;
   return { linear, embedding, norms, parameters: linear + embedding + norms, int4Bytes };
 }
 

@@ -110,13 +110,15 @@ describe('a new model', () => {
     expect(configFromHf(JSON.parse(configJson(config)), 'config.json')).toEqual(config);
   });
 
-  test('pocket is at most 8 MB as int4, parameters counted by hand', () => {
-    const sizes = sizesOf(configOf(SHAPES.pocket, 3071));
-    // A layer: q and o 256 x 256, k and v 128 x 256, three of 768 x 256.
-    expect(sizes.linear).toBe(6 * (2 * 65536 + 2 * 32768 + 3 * 196608));
-    expect(sizes.embedding).toBe(3072 * 256);
-    expect(sizes.norms).toBe(13 * 256);
-    expect(sizes.int4Bytes).toBeLessThan(8e6);
+  test('pocket is at most 7 MB as int4, parameters counted by hand', () => {
+    const sizes = sizesOf(configOf(SHAPES.pocket, 2047));
+    // A layer: q and o 384 x 384, k and v 128 x 384, three of 1024 x 384.
+    expect(sizes.linear).toBe(6 * (2 * 147456 + 2 * 49152 + 3 * 393216));
+    expect(sizes.embedding).toBe(2048 * 384);
+    expect(sizes.norms).toBe(13 * 384);
+    // 5 bits a weight of the linears, 8.5 of the embedding, 32 of the norms.
+    expect(sizes.int4Bytes).toBe(5_898_240 + 835_584 + 19_968);
+    expect(sizes.int4Bytes).toBeLessThan(7e6);
   });
 
   test('has every parameter once', () => {
