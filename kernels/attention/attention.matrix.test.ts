@@ -52,6 +52,13 @@ test.each<[string, Partial<Caps>]>([
   expect(matrixFits({ ...H200, ...caps }, { heads: 4, kvHeads: 2, headDim: 64 })).toBe(false);
 });
 
+test('heads up to 64 channels have a place for K and one for V, wider ones share it', () => {
+  const shared = [32, 64, 96, 128].map(
+    (headDim) => /SHARED = (\w+)/.exec(matrixCode({ heads: 4, kvHeads: 2, headDim }))![1],
+  );
+  expect(shared).toEqual(['false', 'false', 'true', 'true']);
+});
+
 test.skipIf('Deno' in globalThis)('every width compiles, written out and not', async () => {
   const shapes = [32, 64, 96, 128].map((headDim) => ({ heads: 14, kvHeads: 2, headDim }));
   await compileAll(shapes.flatMap((s) => [matrixCode(s, true), matrixCode(s, false)]));

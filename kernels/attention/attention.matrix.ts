@@ -8,6 +8,15 @@ import type { AttentionShape } from './attention.ts';
 export const MATRIX = { ROWS: 64, KEYS: 32 } as const;
 
 const THREADS = 128;
+/** Of workgroup memory: two workgroups that take no more share a processor of an H200 (results/h200/gemm-ceilings.txt). */
+const SHARE = 23 * 1024;
+
+/** Bytes of workgroup memory: K and V in one place or two, scores, weights, and `grown`. */
+function memoryBytes(D: number, places: number): number {
+  const { ROWS, KEYS } = MATRIX;
+  const vectors = places * (KEYS * (D / 8 + 1) - 1) + ROWS * (KEYS / 4 + 1) + ROWS * (KEYS / 8 + 1) - 1;
+  return 16 * vectors + 4;
+}
 
 /** Whether subgroup matrices serve a shape: heads of 32, 64, 96 or 128 channels, whose halves are whole matrices. */
 export function matrixFits(caps: Caps, { headDim }: AttentionShape): boolean {
@@ -29,7 +38,16 @@ export function matrixCode({ heads, kvHeads, headDim: D }: AttentionShape, loops
   };
   const text = specialise(source, {
     enable: ['f16', 'subgroups', 'chromium_experimental_subgroup_matrix'],
-    constants: { H: heads, KV: kvHeads, D, SCALE: float(Math.LOG2E / Math.sqrt(D)), ROWS, KEYS, ...counts },
+    constants: {
+      H: heads,
+      KV: kvHeads,
+      D,
+      SCALE: float(Math.LOG2E / Math.sqrt(D)),
+      ROWS,
+      KEYS,
+      SHARED: memoryBytes(D, 2) > SHARE,
+      ...counts,
+    },
   });
   return loops ? text : unroll(text, counts);
 }

@@ -7,8 +7,10 @@
 //
 // A workgroup of four subgroups takes one head and the queries of one tile, at most ROWS = 64; KEYS = 32 at a time. A
 // subgroup multiplies 32 queries by 16 keys, and 32 rows of weights by D / 2 channels of V, so that each matrix it
-// loads is used twice; q and o stay in its registers. The next K and V are read from memory while this round's are
-// used, and share one place in workgroup memory, since V is wanted only when K is done with.
+// loads is used twice; q and o stay in its registers. The next K and V are read from memory while this round's are used.
+// In workgroup memory they have a place each where two workgroups still fit a processor (not SHARED): the next K is
+// then written among the weights, and a round has one barrier and one uniform load. Else they share one place, since V is
+// wanted only when K is done with, at the price of two more barriers.
 //
 // A matrix has no element access: scores go through workgroup memory as f32, two threads a query mask them and make
 // them weights in f16. Nor can o's rows be rescaled in registers, so a query's reference score `top` follows its
@@ -17,9 +19,9 @@
 // (The lazy rescaling of FlashAttention-4.) The sum is over the rounded weights, so that rounding them cancels in part.
 //
 // Rows in workgroup memory are padded to an odd number of vectors, so that the eight rows that a matrix load or a SIMD
-// group touches at once lie in different banks. 24 KiB at most: an H200 then runs two workgroups a processor.
+// group touches at once lie in different banks. 23 KiB at most, with which an H200 runs two workgroups a processor.
 // Loops marked `unroll` are written out: a run-time index into an array of matrices is slow.
-// Constants: H, KV, D, SCALE (log2(e) / sqrt(D), f32), ROWS, KEYS, and how much of what a thread or a subgroup has:
+// Constants: H, KV, D, SCALE (log2(e) / sqrt(D), f32), ROWS, KEYS, SHARED, and how much of what a thread or a subgroup has:
 // Q_LOADS, LOADS (vectors of Q, and of K or V), QUADS (of four scores); FM (matrices of 16 queries), KD (of 16
 // channels of q), FD (of o), KK (of 16 keys).
 
@@ -34,16 +36,20 @@ const WIDTH = (H + 2u * KV) * D8;
 const LINE = D8 + 1u;          // vectors in a row of q, k or v,
 const S_LINE = KEYS / 4u + 1u; // of scores,
 const P_LINE = KEYS / 8u + 1u; // of weights
-const S_AT = KEYS * LINE;
+// The padding of a last row is the next one's first.
+const V_AT = select(KEYS * LINE - 1u, 0u, SHARED);
+const S_AT = V_AT + KEYS * LINE - 1u;
 const P_AT = S_AT + ROWS * S_LINE;
 const LOWEST = -1e30;
 const HEADROOM = 8.0;
 
-var<workgroup> memory: array<vec4<u32>, P_AT + ROWS * P_LINE>;
-// What a query's o is to be multiplied by.
-var<workgroup> keep: array<f32, ROWS>;
+var<workgroup> memory: array<vec4<u32>, P_AT + ROWS * P_LINE - 1u>;
 // The last round in which a query's `top` has grown.
 var<workgroup> grown: u32;
+
+/// What a query's o is to be multiplied by lies in the padding of its scores.
+fn keep(row: u32) -> f32 { return bitcast<f32>(memory[S_AT + row * S_LINE + KEYS / 4u].x); }
+fn set_keep(row: u32, factor: f32) { memory[S_AT + row * S_LINE + KEYS / 4u] = vec4(bitcast<u32>(factor)); }
 
 @compute @workgroup_size(T)
 fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) t: u32) {
@@ -77,6 +83,10 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) t
     }
   }
   workgroupBarrier();
+  for (var i = 0u; i < LOADS; i++) { // unroll
+    memory[(t + i * T) / D8 * LINE + (t + i * T) % D8] = k[i];
+  }
+  workgroupBarrier();
 
   // The query whose weights this thread makes, and its half of the keys; subgroup's lane ^ 16 has the other.
   let row = t / 32u * 16u + t % 16u;
@@ -86,10 +96,6 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) t
   var o: array<subgroup_matrix_result<f32, 16, 16>, FM * FD>;
 
   for (var base = 0u; base < keys; base += KEYS) {
-    for (var i = 0u; i < LOADS; i++) { // unroll
-      memory[(t + i * T) / D8 * LINE + (t + i * T) % D8] = k[i];
-    }
-    workgroupBarrier();
     for (var i = 0u; i < LOADS; i++) { // unroll
       k[i] = qkv[k_from + min(base + KEYS + (t + i * T) / D8, keys - 1u) * WIDTH + (t + i * T) % D8];
     }
@@ -110,7 +116,7 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) t
     workgroupBarrier();
 
     for (var i = 0u; i < LOADS; i++) { // unroll
-      memory[(t + i * T) / D8 * LINE + (t + i * T) % D8] = v[i];
+      memory[V_AT + (t + i * T) / D8 * LINE + (t + i * T) % D8] = v[i];
     }
     for (var i = 0u; i < LOADS; i++) { // unroll
       v[i] = qkv[v_from + min(base + KEYS + (t + i * T) / D8, keys - 1u) * WIDTH + (t + i * T) % D8];
@@ -128,10 +134,10 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) t
       let factor = exp2(top - high);
       top = high;
       sum *= factor;
-      keep[row] = factor;
+      set_keep(row, factor);
       if (base > 0u) { grown = base; }
     } else {
-      keep[row] = 1.0;
+      set_keep(row, 1.0);
     }
     for (var i = 0u; i < KK; i++) { // unroll
       let low = vec4<f16>(exp2(x[2u * i] - top));
@@ -140,7 +146,12 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) t
       memory[P_AT + row * P_LINE + half * 2u + i] = vec4(bitcast<vec2<u32>>(low), bitcast<vec2<u32>>(next));
     }
 
-    // Also the barrier between weights and V written and read. In round 0 there is no o to rescale.
+    if (!SHARED) {
+      for (var i = 0u; i < LOADS; i++) { // unroll
+        memory[(t + i * T) / D8 * LINE + (t + i * T) % D8] = k[i];
+      }
+    }
+    // Also the barrier between weights, V and the next K written and read. In round 0 there is no o to rescale.
     let rescale = workgroupUniformLoad(&grown);
     if (base > 0u && rescale == base) {
       for (var j = 0u; j < FD; j++) { // unroll
@@ -150,7 +161,7 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) t
         workgroupBarrier();
         for (var i = t; i < ROWS * KEYS / 4u; i += T) {
           let at = S_AT + i / 8u * S_LINE + i % 8u;
-          memory[at] = bitcast<vec4<u32>>(bitcast<vec4<f32>>(memory[at]) * keep[i / 8u]);
+          memory[at] = bitcast<vec4<u32>>(bitcast<vec4<f32>>(memory[at]) * keep(i / 8u));
         }
         workgroupBarrier();
         for (var i = 0u; i < FM; i++) { // unroll
@@ -166,17 +177,24 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) t
         p[i] = subgroupMatrixLoad<subgroup_matrix_left<f16, 16, 16>, row_major>(&memory, P_AT + (sm + i * 16u) * P_LINE + n * 2u, P_LINE);
       }
       for (var j = 0u; j < FD; j++) { // unroll
-        let b = subgroupMatrixLoad<subgroup_matrix_right<f16, 16, 16>, row_major>(&memory, n * 16u * LINE + sn * (D8 / 2u) + j * 2u, LINE);
+        let b = subgroupMatrixLoad<subgroup_matrix_right<f16, 16, 16>, row_major>(&memory, V_AT + n * 16u * LINE + sn * (D8 / 2u) + j * 2u, LINE);
         for (var i = 0u; i < FM; i++) { // unroll
           o[i * FD + j] = subgroupMatrixMultiplyAccumulate(p[i], b, o[i * FD + j]);
         }
       }
     }
-    workgroupBarrier();
+    if (SHARED) {
+      workgroupBarrier();
+      for (var i = 0u; i < LOADS; i++) { // unroll
+        memory[(t + i * T) / D8 * LINE + (t + i * T) % D8] = k[i];
+      }
+      workgroupBarrier();
+    }
   }
+  workgroupBarrier();
 
   sum += subgroupShuffleXor(sum, 16u);
-  keep[row] = 1.0 / sum;
+  set_keep(row, 1.0 / sum);
   for (var j = 0u; j < FD; j++) { // unroll
     for (var i = 0u; i < FM; i++) { // unroll
       subgroupMatrixStore<row_major>(&memory, S_AT + (sm + i * 16u) * S_LINE + sn * 4u, o[i * FD + j], S_LINE);
@@ -187,8 +205,8 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) t
       let m = i / 4u;
       if (tile.x + m < tile.y) {
         let at = S_AT + m * S_LINE + i % 4u * 2u;
-        let low = vec4<f16>(bitcast<vec4<f32>>(memory[at]) * keep[m]);
-        let next = vec4<f16>(bitcast<vec4<f32>>(memory[at + 1u]) * keep[m]);
+        let low = vec4<f16>(bitcast<vec4<f32>>(memory[at]) * keep(m));
+        let next = vec4<f16>(bitcast<vec4<f32>>(memory[at + 1u]) * keep(m));
         let c = i % 4u / 2u * (D8 / 2u) + j * 2u + i % 2u;
         y[((tile.x + m) * H + head) * D8 + c] = vec4(bitcast<vec2<u32>>(low), bitcast<vec2<u32>>(next));
       }
