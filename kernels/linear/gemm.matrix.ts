@@ -72,6 +72,8 @@ export interface GemmBlocks {
 const ENOUGH = 264;
 const LEAST_SPAN = 512;
 const GROUP_M = 8;
+/** The longest sum for which out is read before: registers hold it meanwhile. */
+const SHORT_SUM = 192;
 
 /**
  * The tile for a shape, or undefined where subgroup matrices do not serve it: no such tier, a width or a column that
@@ -156,9 +158,19 @@ export function gemmCode(a: Gemm, p: GemmPlan, out: 'f16' | 'f32', loops = false
   const strips = (parts: number) => (T / 32) * 16 * (p.WN / parts / 4 + 2);
   const fits = [1, 2, 3, 4, 5, 6].find((parts) => (p.WN / 16) % parts === 0 && strips(parts) <= both);
   const E_PARTS = fits ?? p.WN / 16;
+  const E_STEPS = p.WN / E_PARTS / 8;
+  const early = four && add === true && a.r <= SHORT_SUM && !a.byRows;
   const constants = {
     ...{ BM: p.BM, BN: p.BN, BK: p.BK, WM: p.WM, WN: p.WN, SPLITS: p.splits, GROUP_M, T, W_VECTORS },
-    ...{ OUT_M: a.byRows ? a.m : 8, OUT_N: a.n, R: a.r, OUT_LD: a.outLd, OUT_COLUMN: outColumn, ADD: add ?? false },
+    ...{
+      OUT_M: a.byRows ? a.m : 8,
+      OUT_N: a.n,
+      R: a.r,
+      OUT_LD: a.outLd,
+      OUT_COLUMN: outColumn,
+      ADD: (add ?? false) && !early,
+    },
+    ...{ EARLY: early, OLD: (p.WM / 16) * E_PARTS * E_STEPS },
     ...{ LEFT_LD: a.left.shape[1], LEFT_COLUMN: a.leftColumn ?? 0, LEFT_BY_R: a.byRows, LEFT_BINDING: 0 },
     ...blockConstants(a),
     ...{
@@ -175,7 +187,7 @@ export function gemmCode(a: Gemm, p: GemmPlan, out: 'f16' | 'f32', loops = false
     },
     ...{ L_LOADS: Math.ceil((p.BM * p.BK) / 8 / T), R_LOADS: Math.ceil((p.BN * p.BK) / 8 / W_VECTORS / T) },
     ...{ FM: p.WM / 16, FN: p.WN / 16, KK: p.BK / 16 },
-    ...{ E_PARTS, EW: p.WN / E_PARTS, EN: p.WN / E_PARTS / 16, E_STEPS: p.WN / E_PARTS / 8 },
+    ...{ E_PARTS, EW: p.WN / E_PARTS, EN: p.WN / E_PARTS / 16, E_STEPS },
     ...(q4 ? { GROUP: q4.group, GROUPS: Math.ceil(a.n / q4.group) } : {}),
   };
   const dense = (side: 'left' | 'right', t: Tensor) =>

@@ -20,6 +20,9 @@
 //   BLOCKS = 2   the blocks are rows of out: those of block g take right's columns g RANK .. + RANK
 //   BLOCKS = 3   the blocks are columns of out: those of block g take left's columns g R .. + R
 //
+// Where the sum is short and added to out, what out holds is read before it is begun (EARLY): among the steps of the
+// epilogue each read would wait for the one before.
+//
 // Reads past an edge are moved inside, so that they are finite; what left has past the end of r is zero, and results
 // past the edges are not written. Loops marked `unroll` are written out by gemm.matrix.ts, which also says what
 // LEFT_MAJOR and RIGHT_MAJOR are. Constants: OUT_M, OUT_N, R, OUT_LD, OUT_COLUMN, the plan (BM .. SPLITS), what follows
@@ -125,6 +128,19 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(num_workgroups) groups: v
   }
   var acc: array<subgroup_matrix_result<f32, 16, 16>, FM * FN>;
   var a: array<subgroup_matrix_left<f16, 16, 16>, FM>;
+  let origin = shape.OFFSET + wg.z * shape.PART;
+  var old: array<vec4<Out>, OLD>;
+  if (EARLY) {
+    for (var i = 0u; i < FM; i++) { // unroll
+      for (var h = 0u; h < E_PARTS; h++) { // unroll
+        for (var e = 0u; e < E_STEPS; e++) { // unroll
+          let m = min(m0 + sm + i * 16u + (lane + e * 32u) / (EW / 4u), rows - 1u);
+          let n = min(n0 + sn + h * EW + (lane + e * 32u) % (EW / 4u) * 4u, OUT_N - 4u);
+          old[(i * E_PARTS + h) * E_STEPS + e] = get4(origin + m * OUT_LD + OUT_COLUMN, n);
+        }
+      }
+    }
+  }
 
   for (var r0 = begin; r0 < end; r0 += BK) {
     for (var i = 0u; i < L_LOADS; i++) { // unroll
@@ -158,7 +174,6 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(num_workgroups) groups: v
     workgroupBarrier();
   }
 
-  let origin = shape.OFFSET + wg.z * shape.PART;
   if (DIRECT && m0 + BM <= rows && n0 + BN <= OUT_N) {
     for (var i = 0u; i < FM; i++) { // unroll
       for (var j = 0u; j < FN; j++) { // unroll
@@ -183,6 +198,7 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(num_workgroups) groups: v
         if (m < rows && n < OUT_N) {
           var v = shape.SCALE * bitcast<vec4<f32>>(stage[strip + em * STRIP + en]);
           if (MASK_OUT) { v *= mask4(m, n); }
+          if (EARLY) { v += vec4<f32>(old[(i * E_PARTS + h) * E_STEPS + e]); }
           put4(origin + m * OUT_LD + OUT_COLUMN, n, v);
         }
       }

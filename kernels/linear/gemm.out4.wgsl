@@ -2,6 +2,7 @@
 
 @group(0) @binding(2) var<storage, read_write> out: array<vec4<Out>>;
 
+fn get4(row: u32, n: u32) -> vec4<Out> { return out[(row + n) / 4u]; }
 /// `row`: where column 0 is. n < OUT_N.
 fn put4(row: u32, n: u32, v: vec4<f32>) {
   let i = (row + n) / 4u;
