@@ -39,8 +39,8 @@ const NO_SUBJECT = 0.1;
 const ASIDE = { train: 0.35, 'held-out': 0.15 };
 /** Shares of the training questions that are put in other words, that play elsewhere, and that lose or change words. */
 const REWORDED = 0.75;
-const RESETTLED = 0.8;
-const NOISY = 0.5;
+const RESETTLED = 0.5;
+const NOISY = 0.3;
 
 /** A misconception with more labels than this multiple of the rarest one's is not shown as a further option. */
 const MOST_SHARE = 2;
