@@ -3,15 +3,12 @@
  * letters shuffled, the same questions for the same seed.
  */
 import { LETTERS, type Letter, type Question } from '../data/questions.ts';
-import { withAside } from './asides.ts';
 import { NAMES, PLACES } from './contexts.ts';
 import { Draw, type Split } from './draw.ts';
 import { type Drawn, fillers, type Item, isSane, tellingAnswers } from './item.ts';
-import { MATHS } from './maths.ts';
-import { withNoise } from './noise.ts';
+import { leadIn } from './phrasing.ts';
 import { plainMaths } from './plain.ts';
 import { reword } from './reword.ts';
-import { resettle } from './settings.ts';
 import { ITEMS } from './topics/index.ts';
 
 export interface GenerateOptions {
@@ -31,16 +28,11 @@ export interface Generated extends Omit<Question, 'line'> {
 /** Share of the questions with mathematics as people type it, without LaTeX. */
 const PLAIN = 0.2;
 /** Share without construct and subject: whoever asks about a wrong answer need not know them. */
-const NAMELESS = { train: 0.5, 'held-out': 0.25 };
-/** Shares of the training questions that lack one of the two. */
-const NO_CONSTRUCT = 0.1;
-const NO_SUBJECT = 0.1;
-/** Share with a sentence beside the question that has nothing to do with the mathematics. */
-const ASIDE = { train: 0.35, 'held-out': 0.15 };
-/** Shares of the training questions that are put in other words, that play elsewhere, and that lose or change words. */
+const NAMELESS = 0.25;
+/** Share that opens with a sentence that has nothing to do with the mathematics. */
+const LEAD_IN = 0.15;
+/** Share of the training questions that are put in other words. */
 const REWORDED = 0.75;
-const RESETTLED = 0.5;
-const NOISY = 0.3;
 
 /** A misconception with more labels than this multiple of the rarest one's is not shown as a further option. */
 const MOST_SHARE = 2;
@@ -188,7 +180,7 @@ function assemble(
   ]);
   if (options.length < 4) return undefined;
   const phrasing = phrasingOf(drawn, r);
-  const asked = r.chance(ASIDE[r.split]) ? withAside(phrasing, r) : phrasing;
+  const opened = r.chance(LEAD_IN) ? `${leadIn(r)} ${phrasing}` : phrasing;
   const times = r.pick(['×', '×', 'x', '*']);
   const write = r.chance(PLAIN) ? (text: string) => plainMaths(text, times) : (text: string) => text;
   const answers = {} as Record<Letter, string>;
@@ -201,41 +193,28 @@ function assemble(
     else if (id !== undefined) labels[letter] = id;
   });
   const construct = r.pick([item.construct].flat());
-  const [withConstruct, withSubject] = named(r);
+  const named = !r.chance(NAMELESS);
   return {
     item: item.name,
-    constructId: withConstruct ? CONSTRUCTS.get(construct) : undefined,
-    construct: withConstruct ? construct : undefined,
-    subjectId: withSubject ? SUBJECTS.get(item.subject) : undefined,
-    subject: withSubject ? item.subject : undefined,
+    constructId: named ? CONSTRUCTS.get(construct) : undefined,
+    construct: named ? construct : undefined,
+    subjectId: named ? SUBJECTS.get(item.subject) : undefined,
+    subject: named ? item.subject : undefined,
     correct,
-    text: write(asked),
+    text: write(opened),
     answers,
     labels,
   };
 }
 
-/** Whether a question has its construct, and whether it has its subject. */
-function named(r: Draw): [construct: boolean, subject: boolean] {
-  if (r.chance(NAMELESS[r.split])) return [false, false];
-  if (r.split === 'held-out') return [true, true];
-  const rest = 1 - NAMELESS.train;
-  if (r.chance(NO_CONSTRUCT / rest)) return [false, true];
-  return [true, !r.chance(NO_SUBJECT / (rest - NO_CONSTRUCT))];
-}
-
 /** One of the split's phrasings; for training mostly in other words, which no held-out phrasing has. */
-function phrasingOf({ ask, correct, wrong, others = [] }: Drawn, r: Draw): string {
+function phrasingOf({ ask }: Drawn, r: Draw): string {
   const heldOut = r.split === 'held-out';
   const { text } = r.pick(ask.filter((a) => a.heldOut === heldOut));
-  if (heldOut) return text;
-  const options = [correct, ...Object.values(wrong), ...others].filter((option) => option !== undefined);
-  let out = text;
-  if (r.chance(RESETTLED)) out = resettle(out, options, r);
-  if (r.chance(REWORDED)) out = reword(out, r);
-  if (r.chance(NOISY)) out = withNoise(out, options, r);
+  if (heldOut || !r.chance(REWORDED)) return text;
+  const reworded = reword(text, r);
   const known = ask.filter((a) => a.heldOut).map((a) => bareWords(a.text));
-  return known.includes(bareWords(out)) ? text : out;
+  return known.includes(bareWords(reworded)) ? text : reworded;
 }
 
 /** The words that make a phrasing: no names of people and places, which each phrasing draws anew, no numbers or marks. */
@@ -248,6 +227,7 @@ export function bareWords(text: string): string {
     .trim();
 }
 
+const MATHS = /\\\(.*?\\\)|\\\[[\s\S]*?\\\]/g;
 const PROPER = new RegExp(`(?<!\\p{L})(?:${[...NAMES, ...PLACES].join('|')})(?!\\p{L})`, 'gu');
 
 /** The numbers of a question and of its correct answer: what makes it the same question in other words. */
