@@ -19,11 +19,9 @@ import {
 import { tiles } from './tiles.ts';
 import type { Q4Meta, Weight } from './weights.ts';
 
-const SMALL: TallPlan = { form: 'tall', BM: 64, BN: 64, BK: 64, WM: 16, WN: 64, GROUP_M: 8 };
-/** With as many sixteens of k in two steps as there are sets of matrices. */
-const SHORT: TallPlan = { ...SMALL, BK: 32, BM: 32 };
-/** With threads enough that a read is one or two words. */
-const MANY: TallPlan = { ...SMALL, BK: 32 };
+const SMALL: TallPlan = { form: 'tall', BM: 64, BN: 64, WM: 16, WN: 64, GROUP_M: 8 };
+/** With threads enough that a read is two words. */
+const MANY: TallPlan = { ...SMALL, BM: 128 };
 
 interface Case {
   M: number;
@@ -61,11 +59,8 @@ const CASES: Case[] = [
   { M: 96, rows: 96, N: 256, K: 136, w: 'f16', byK: true, y: 'f16' },
   { M: 80, rows: 77, N: 96, K: 64, w: 'f16', byK: false, y: 'f16', rank: 16 },
   { M: 80, rows: 80, N: 192, K: 96, w: 'offset16', byK: true, y: 'f32' },
-  { M: 80, rows: 75, N: 100, K: 192, w: 'zero16', byK: false, y: 'f16', plan: SHORT },
-  { M: 80, rows: 75, N: 100, K: 160, w: 'offset16', byK: false, y: 'f16', plan: SHORT },
-  { M: 80, rows: 75, N: 192, K: 96, w: 'offset16', byK: true, y: 'f32', plan: SHORT },
-  { M: 80, rows: 80, N: 72, K: 128, w: 'offset16', byK: false, y: 'f16', plan: MANY },
-  { M: 128, rows: 80, N: 128, K: 128, w: 'zero16', byK: true, y: 'f16', plan: { ...MANY, BM: 128 } },
+  { M: 130, rows: 80, N: 72, K: 128, w: 'offset16', byK: false, y: 'f16', plan: MANY },
+  { M: 130, rows: 80, N: 128, K: 128, w: 'zero16', byK: true, y: 'f16', plan: MANY },
 ];
 
 describeMatrixGpu('linear tall', (gpu) => {
@@ -224,7 +219,7 @@ describe('tall', () => {
         { update: { rank: 32, widths: [64, 3520] } },
       ],
     ] as Partial<TallShape>[];
-    for (const change of not) expect(tallFits(H200, { ...base, ...change }), JSON.stringify(change)).toBe(false);
+    expect(not.filter((change) => tallFits(H200, { ...base, ...change }))).toEqual([]);
     expect(tallFits({ ...H200, maxWorkgroupStorage: 32768 }, base)).toBe(false);
     expect(tallFits({ ...H200, matrix: false }, base)).toBe(false);
   });

@@ -21,12 +21,11 @@ import source from './linear.tall.wgsl' with { type: 'text' };
 import { tiles } from './tiles.ts';
 import type { Lora, Weight } from './weights.ts';
 
-/** A workgroup makes BM x BN outputs, BK of k at a time; a subgroup WM x WN of them. */
+/** A workgroup makes BM x BN outputs, 64 of k at a time; a subgroup WM x WN of them. */
 export interface TallPlan {
   form: 'tall';
   BM: number;
   BN: number;
-  BK: 32 | 64;
   WM: number;
   WN: number;
   /** Tiles of M that run before the next of N. */
@@ -34,7 +33,9 @@ export interface TallPlan {
 }
 
 /** The one tile that was worth it on an H200: results/h200/gemm-tall.txt. */
-export const TALL: TallPlan = { form: 'tall', BM: 256, BN: 128, BK: 64, WM: 32, WN: 128, GROUP_M: 8 };
+export const TALL: TallPlan = { form: 'tall', BM: 256, BN: 128, WM: 32, WN: 128, GROUP_M: 4 };
+
+const BK = 64;
 
 /** Sets of left matrices, and how many sixteens of k they are loaded ahead. */
 const SETS = 4;
@@ -80,7 +81,7 @@ export interface TallShape {
 /** int4: as many words a read as leave no thread idle. f16: eight numbers. */
 function readVectors(p: TallPlan, q4: boolean): number {
   let vectors = q4 ? 4 : 1;
-  while (vectors > 1 && ((p.BN * p.BK) / 8 / vectors) % threads(p)) vectors /= 2;
+  while (vectors > 1 && ((p.BN * BK) / 8 / vectors) % threads(p)) vectors /= 2;
   return vectors;
 }
 const threads = (p: TallPlan) => (p.BM / p.WM) * (p.BN / p.WN) * 32;
@@ -88,18 +89,18 @@ const threads = (p: TallPlan) => (p.BM / p.WM) * (p.BN / p.WN) * 32;
 const stripVectors = (p: TallPlan, parts: number) => (threads(p) / 32) * 16 * (p.WN / parts / 4 + 2);
 /** Vectors of one stage, which the epilogue must fit too, 16 columns at a time if need be. */
 const stageVectors = (p: TallPlan, byK: boolean) =>
-  Math.max(byK ? p.BK * (p.BN / 8 + 1) : p.BN * (p.BK / 8 + 1), stripVectors(p, p.WN / 16));
+  Math.max(byK ? BK * (p.BN / 8 + 1) : p.BN * (BK / 8 + 1), stripVectors(p, p.WN / 16));
 
 /** Whether the form can run a shape. Pure. */
 export function tallFits(caps: Caps, s: TallShape, p: TallPlan = TALL): boolean {
   if (!caps.matrix || caps.subgroups?.min !== 32 || caps.subgroups.max !== 32) return false;
   const q4 = s.w === 'u32';
-  if (s.x !== 'f16' || s.w === 'f32' || s.K % p.BK || s.N % (s.byK ? (q4 ? 32 : 8) : 4) || (q4 && s.group! % 32))
+  if (s.x !== 'f16' || s.w === 'f32' || s.K % BK || s.N % (s.byK ? (q4 ? 32 : 8) : 4) || (q4 && s.group! % 32))
     return false;
   if (s.ldx % 8 || s.first % 8 || s.ldy % 4 || s.column % 4) return false;
-  if (s.M < p.BM || s.N < p.BN || ((p.BN * p.BK) / 8 / readVectors(p, q4)) % threads(p)) return false;
+  if (s.M < p.BM || s.N < p.BN || ((p.BN * BK) / 8 / readVectors(p, q4)) % threads(p)) return false;
   const { rank, widths = [] } = s.update ?? { rank: 0 };
-  if (rank % 16 || rank > p.BK || widths.some((width) => width % p.BN)) return false;
+  if (rank % 16 || rank > BK || widths.some((width) => width % p.BN)) return false;
   return threads(p) <= caps.maxInvocations && 2 * 16 * stageVectors(p, s.byK) <= caps.maxWorkgroupStorage;
 }
 
@@ -123,16 +124,16 @@ export function tallCode(a: Tall, p: TallPlan, loops = false): string {
   const E_PARTS = [1, 2, 4, 8].find((parts) => p.WN % (16 * parts) === 0 && stripVectors(p, parts) <= STAGE)!;
   const EW = p.WN / E_PARTS;
   const W_VECTORS = readVectors(p, q4 !== undefined);
-  const vectors = (p.BN * p.BK) / 8 / W_VECTORS;
+  const vectors = (p.BN * BK) / 8 / W_VECTORS;
   const constants = {
     ...{ M16: 16 * Math.ceil(a.x.shape[0] / 16), N, K, LDY: y.shape[1], COLUMN: column, SCALE: float(scale) },
     ...{ ADD: add, BIAS: a.bias !== undefined, BY_K: byK, PRELOAD: whole && add, DIRECT: whole && !a.bias },
-    ...{ BM: p.BM, BN: p.BN, BK: p.BK, WM: p.WM, WN: p.WN, GROUP_M: p.GROUP_M, T, STAGE, SETS, AHEAD },
-    ...{ FM: p.WM / 16, FN: p.WN / 16, KK: p.BK / 16, KK_FN: (p.BK / 16) * (p.WN / 16) },
-    ...{ B_16: byK ? 2 : 16 * (p.BK / 8 + 1), B_K: byK ? 16 * (p.BN / 8 + 1) : 2 },
+    ...{ BM: p.BM, BN: p.BN, BK, WM: p.WM, WN: p.WN, GROUP_M: p.GROUP_M, T, STAGE, SETS, AHEAD },
+    ...{ FM: p.WM / 16, FN: p.WN / 16, KK: BK / 16, KK_FN: (BK / 16) * (p.WN / 16) },
+    ...{ B_16: byK ? 2 : 16 * (BK / 8 + 1), B_K: byK ? 16 * (p.BN / 8 + 1) : 2 },
     ...{
       W_VECTORS,
-      W_PARTS: (byK ? p.BN : p.BK) / 8 / W_VECTORS,
+      W_PARTS: (byK ? p.BN : BK) / 8 / W_VECTORS,
       W_LOADS: vectors / T,
       PIECES: (vectors * W_VECTORS) / T,
     },
@@ -145,9 +146,9 @@ export function tallCode(a: Tall, p: TallPlan, loops = false): string {
     turn
       .replaceAll('&NOW', `&${now}`)
       .replaceAll('NEXT[', `${both[1 - i]}[`)
-      .replace('= TURN;', `= ${i}u;`),
+      .replace('+ TURN;', `+ ${i}u;`),
   );
-  const last = (K / p.BK) % 2 ? turns[0].replace('pair + turn', 'STEPS - 1u') : '';
+  const last = (K / BK) % 2 ? turns[0].replace('pair + 0u', 'STEPS - 1u') : '';
   const text = specialise([before, ...turns, after.replace('// last\n', last)].join(''), {
     enable: ['f16', 'subgroups', 'chromium_experimental_subgroup_matrix'],
     alias: {

@@ -98,16 +98,17 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(num_workgroups) groups: v
   for (var pair = 0u; pair < STEPS / 2u * 2u + zero; pair += 2u) {
     // turn
     {
-      const turn = TURN;
-      let step = pair + turn;
+      let step = pair + TURN;
       let after = min(step + 2u, STEPS - 1u);
+      let a_now = a_from + step * (KK * A_K);
+      let a_next = a_from + min(step + 1u, STEPS - 1u) * (KK * A_K);
       b[0] = subgroupMatrixLoad<subgroup_matrix_right<f16, 16, 16>, W_MAJOR>(&NOW, b_from, LINE);
       // g: 16 of n of 16 of k.
       for (var g = 0u; g < KK_FN; g++) { // unroll
         for (var i = 0u; i < FM; i++) { // unroll
           if (g % FN == 0u) {
-            a[(turn * KK + g / FN + AHEAD) % SETS * FM + i] = subgroupMatrixLoad<subgroup_matrix_left<f16, 16, 16>, row_major>(&x,
-              a_from + i * A_16 + min(step * KK + g / FN + AHEAD, K / 16u - 1u) * A_K, 2u);
+            a[(g / FN + AHEAD) % SETS * FM + i] = subgroupMatrixLoad<subgroup_matrix_left<f16, 16, 16>, row_major>(&x,
+              select(a_now + (g / FN + AHEAD) * A_K, a_next + (g / FN + AHEAD) % KK * A_K, g / FN + AHEAD >= KK) + i * A_16, 2u);
           }
         }
         if (g + 1u < KK_FN) {
@@ -124,7 +125,7 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(num_workgroups) groups: v
           }
         }
         for (var i = 0u; i < FM; i++) { // unroll
-          acc[i * FN + g % FN] = subgroupMatrixMultiplyAccumulate(a[(turn * KK + g / FN) % SETS * FM + i], b[g % 2u], acc[i * FN + g % FN]);
+          acc[i * FN + g % FN] = subgroupMatrixMultiplyAccumulate(a[g / FN % SETS * FM + i], b[g % 2u], acc[i * FN + g % FN]);
         }
       }
       workgroupBarrier();
