@@ -2,9 +2,9 @@
 # The training runs that results/ reports, and PyTorch's tokens a second for the same work on the same GPU, in one call:
 #   . .device/base/unpack.sh && scripts/device/train.sh "$OUT" /tmp/lacuna/model.gguf DATA [LAB]
 # DATA is Eedi's folder with rationales.csv and folds.csv. LAB holds pytorch_reference.py and eedi.py, and gguf must be
-# importable for it; left out, the peer is. RUNS picks from: profile lora1 lora2 all1 all2 soup q4 gptq plain
+# importable for it; left out, the peer is. RUNS picks from: profile lora1 lora2 all1 all2 soup q4 gptq plain best best_plain
 # peer_lora peer_all (all2 is another seed, rate and mined negatives, to be merged with all1; soup: their SLERP; q4, gptq: the first one in
-# int4, rounded by chance and calibrated). Weights stay in
+# int4, rounded by chance and calibrated; best, best_plain: four short runs that differ by seed, and the SLERP of all). Weights stay in
 # /tmp/lacuna-runs; each run's other files come to OUT as NAME.tgz, and its last lines to runs.txt.
 set -uo pipefail
 out=${1:?usage: train.sh OUT MODEL DATA [LAB]} model=${2:?} data=${3:?} lab=${4:-}
@@ -62,6 +62,19 @@ slerp() { # NAME A B
   node "$cli" merge --slerp "$runs/$2/model" "$runs/$3/model" --out "$runs/$1" --force >/dev/null
 }
 
+best() { # NAME OPTIONS...: four minutes' worth of runs from the same weights lie in one basin, and their middle is better than any
+  local name=$1 seed began=$SECONDS
+  shift
+  for seed in 1 2 3 4; do
+    train "$name$seed" 90 exp010 --train all --chunk-tokens 16384 --set epochs=4 --set negatives=256 --set lr=2e-4 --set seed=$seed "$@"
+  done
+  # slerp looks for RUN/model
+  mkdir -p "$runs/$name-12" "$runs/$name-34"
+  slerp "$name-12/model" "${name}1" "${name}2" && slerp "$name-34/model" "${name}3" "${name}4" && slerp "$name" "$name-12" "$name-34"
+  say "   $name: four runs and their middle took $((SECONDS - began)) s"
+  judge "$name" "$runs/$name" "$@"
+}
+
 mkdir -p "$runs"
 all=(exp010 --train all --set epochs=4 --set negatives=1024 --chunk-tokens 24576)
 for run in ${RUNS:-lora1 peer_lora all1 peer_all lora2 all2 soup gptq}; do
@@ -78,6 +91,8 @@ for run in ${RUNS:-lora1 peer_lora all1 peer_all lora2 all2 soup gptq}; do
     q4) int4 q4 --rounding stochastic ;;
     gptq) int4 gptq --calibrate "$data" --fold 0 ;;
     plain) train plain 300 "${all[@]}" --set lr=2e-4 --without-rationales ;;
+    best) best best ;;
+    best_plain) best best_plain --without-rationales ;;
     peer_lora) peer peer_lora mode=lora lr=1e-3 neg=96 L=288 epochs=4 steps=60 ;;
     peer_all) peer peer_all mode=full lr=1e-4 neg=1024 L=288 epochs=4 steps=60 ;;
     *) echo "no run $run" >&2 ;;
