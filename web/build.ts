@@ -26,7 +26,7 @@ export function shippedModels(folder: string): Plugin {
       const pocket = join(folder, 'pocket');
       if (existsSync(pocket)) {
         const files = readdirSync(pocket)
-          .filter((name) => /\.(gguf|safetensors|json)$/.test(name))
+          .filter((name) => /\.(gguf|safetensors|json|vectors)$/.test(name))
           .map((name) => {
             const source = readFileSync(join(pocket, name));
             this.emitFile({ type: 'asset', fileName: `models/pocket/${name}`, source });

@@ -9,32 +9,49 @@ import { hex, sha256Bytes } from './sha256.ts';
 const HASH = 32;
 const PREFIX = 'vectors ';
 
+/** Vectors by their text's SHA-256 in hexadecimal, out of rows of both; nothing where a row is torn. */
+function rowsOf(bytes: Uint8Array, dimensions: number): Map<string, Float32Array> | undefined {
+  const stride = HASH + 4 * dimensions;
+  if (bytes.length % stride) return undefined;
+  const rows = new Map<string, Float32Array>();
+  for (let at = 0; at < bytes.length; at += stride)
+    rows.set(hex(bytes.subarray(at, at + HASH)), new Float32Array(bytes.slice(at + HASH, at + stride).buffer));
+  return rows;
+}
+
+const bytesOf = async (blob: Blob | undefined) => new Uint8Array((await blob?.arrayBuffer()) ?? new ArrayBuffer(0));
+
 export class VectorStore {
   readonly dimensions: number;
   readonly #disk: Disk;
   readonly #name: string;
-  readonly #rows = new Map<string, Float32Array>();
+  /** Those that came with the model. */
+  readonly #known: ReadonlyMap<string, Float32Array>;
+  #rows: Map<string, Float32Array>;
 
-  private constructor(disk: Disk, name: string, dimensions: number) {
+  private constructor(disk: Disk, name: string, dimensions: number, known: ReadonlyMap<string, Float32Array>) {
     this.#disk = disk;
     this.#name = name;
     this.dimensions = dimensions;
+    this.#known = known;
+    this.#rows = new Map(known);
   }
 
-  /** The vectors of the model that `key` stands for. A file that cannot be used counts as empty. */
-  static async open(disk: Disk, key: string, dimensions: number): Promise<VectorStore> {
-    const store = new VectorStore(disk, PREFIX + key, dimensions);
-    const stride = HASH + 4 * dimensions;
-    const blob = await disk.open(store.#name);
-    const bytes = new Uint8Array((await blob?.arrayBuffer()) ?? new ArrayBuffer(0));
+  /**
+   * The vectors of the model that `key` stands for. `known`: rows that came with it, which are not kept again. Files
+   * that cannot be used count as empty.
+   */
+  static async open(disk: Disk, key: string, dimensions: number, known?: Blob): Promise<VectorStore> {
+    const store = new VectorStore(
+      disk,
+      PREFIX + key,
+      dimensions,
+      rowsOf(await bytesOf(known), dimensions) ?? new Map(),
+    );
+    const rows = rowsOf(await bytesOf(await disk.open(store.#name)), dimensions);
     // A tab that was closed while writing leaves a row torn, and those after it would be out of step.
-    if (bytes.length % stride) await disk.remove(store.#name);
-    else
-      for (let at = 0; at < bytes.length; at += stride)
-        store.#rows.set(
-          hex(bytes.subarray(at, at + HASH)),
-          new Float32Array(bytes.slice(at + HASH, at + stride).buffer),
-        );
+    if (!rows) await disk.remove(store.#name);
+    for (const [key, vector] of rows ?? []) store.#rows.set(key, vector);
     return store;
   }
 
@@ -49,9 +66,9 @@ export class VectorStore {
     for (const name of (await disk.list()).keys()) if (name.startsWith(PREFIX)) await disk.remove(name);
   }
 
-  /** Forgets the rows in memory too. */
+  /** Forgets the rows in memory too, but for those that came with the model. */
   forget(): void {
-    this.#rows.clear();
+    this.#rows = new Map(this.#known);
   }
 
   /**

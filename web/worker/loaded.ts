@@ -27,6 +27,9 @@ const SLICE = { gpu: 512, software: 16 };
 /** Misconceptions a ranking gives, unless more are asked for. */
 const TOP = 25;
 
+/** A file of a shipped model's folder: vectors of the sample's misconceptions (scripts/names.ts), in VectorStore's rows. */
+const NAMES = 'names.vectors';
+
 /** A model and its adapter as their files say, all that can be wrong with them found out, nothing on the GPU yet. */
 export interface Readable {
   bytes: ModelBytes;
@@ -38,10 +41,11 @@ export interface Readable {
 
 /** Reads headers, settings and tokenizer. Throws a UserError that names what is wrong. */
 export async function readModel(bytes: ModelBytes, adapter: readonly File[]): Promise<Readable> {
-  const sources = new Map([...bytes.blobs].map(([name, blob]) => [name, blobSource(name, blob)]));
+  const files = [...bytes.blobs].filter(([name]) => name !== NAMES);
+  const sources = new Map(files.map(([name, blob]) => [name, blobSource(name, blob)]));
   const checkpoint = await checkpointFromSources(bytes.model.title, sources);
-  const files = new Map(adapter.map((file) => [file.name, blobSource(file.name, file)]));
-  const lora = files.size ? await adapterFromSources(adapterTitle(adapter), files, checkpoint.config) : undefined;
+  const parts = new Map(adapter.map((file) => [file.name, blobSource(file.name, file)]));
+  const lora = parts.size ? await adapterFromSources(adapterTitle(adapter), parts, checkpoint.config) : undefined;
   return { bytes, adapter, checkpoint, tokenizer: tokenizerOf(checkpoint), lora };
 }
 
@@ -80,7 +84,9 @@ export class Loaded {
       signal.throwIfAborted();
       if (lora) await attachAdapter(gpu, weights, { ...lora, close: async () => {} });
       const maxLength = maxLengthOf(checkpoint.config.maxPositions);
-      const vectors = await VectorStore.open(disk, await keyOf(bytes.model, adapter), checkpoint.config.hiddenSize);
+      const key = await keyOf(bytes.model, adapter);
+      const known = adapter.length ? undefined : bytes.blobs.get(NAMES);
+      const vectors = await VectorStore.open(disk, key, checkpoint.config.hiddenSize, known);
       const compiled = meter(onProgress, 'GPU programs', 'pipelines');
       return new Loaded(model, await Embedder.create(gpu, weights, tokenizer, { maxLength }, compiled), vectors);
     } catch (error) {
