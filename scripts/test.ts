@@ -106,7 +106,16 @@ suite(
   'tests under Deno: its own WebGPU on lavapipe',
   {
     program: deno(),
-    args: ['test', '--allow-all', '--no-check', '--quiet', `--junit-path=${junit}`, 'kernels', 'src', 'test/pocket.test.ts'],
+    args: [
+      'test',
+      '--allow-all',
+      '--no-check',
+      '--quiet',
+      `--junit-path=${junit}`,
+      'kernels',
+      'src',
+      'test/pocket.test.ts',
+    ],
     env: { VK_DRIVER_FILES: LAVAPIPE, LP_NATIVE_VECTOR_WIDTH: '128' },
     report: junit,
     read: junitCounts,
