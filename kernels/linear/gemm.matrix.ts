@@ -27,6 +27,7 @@ import maskNone from './mask.none.wgsl' with { type: 'text' };
 import { backwardUniform, type DropoutMask } from './shape.backward.ts';
 import backwardShape from './shape.backward.wgsl' with { type: 'text' };
 import { sumParts } from './sum_parts.ts';
+import tileOrder from './tile_order.wgsl' with { type: 'text' };
 import type { Q4Weight } from './weights.ts';
 
 /** A workgroup makes BM x BN outputs, BK of the sum at a time; a subgroup WM x WN of them. */
@@ -211,7 +212,7 @@ export function gemmCode(a: Gemm, p: GemmPlan, out: 'f16' | 'f32', loops = false
       },
       constants,
       include: [
-        ...[backwardShape, ...(dropout ? [maskWgsl, maskDropout] : [maskNone])],
+        ...[tileOrder, backwardShape, ...(dropout ? [maskWgsl, maskDropout] : [maskNone])],
         ...[dense('left', a.left), ...right, direct ? directSource : stagedSource],
         ...(four ? [out4] : [scatter ? scatterSource : columnSource, out1]),
       ],

@@ -92,16 +92,11 @@ fn stage_right(e: Edge, r0: u32, u: u32, raw: RightRaw, magic: vec2<u32>) {
 
 @compute @workgroup_size(T)
 fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) t: u32) {
-  // GROUP_M tiles down, then one to the right: workgroups that run together share operands in the L2.
   let rows = select(dim.x, OUT_M, LEFT_BY_R);
-  let tiles_m = (rows + BM - 1u) / BM;
-  let index = wg.x + wg.y * groups.x;
-  let first = index / (GROUP_M * TILES_N) * GROUP_M;
-  if (first >= tiles_m) { return; }
-  let height = min(GROUP_M, tiles_m - first);
-  let m0 = (first + index % (GROUP_M * TILES_N) % height) * BM;
-  let n0 = index % (GROUP_M * TILES_N) / height * BN;
-  if (n0 >= OUT_N) { return; }
+  let at_tile = tile_at(wg.x + wg.y * groups.x, rows);
+  if (at_tile.x >= rows || at_tile.y >= OUT_N) { return; }
+  let m0 = at_tile.x;
+  let n0 = at_tile.y;
   let along = select(select(m0, n0, BLOCKS == 3u), n0 / RANK, BLOCKS == 1u);
   let g = select(u32(along >= EDGE_1) + u32(along >= EDGE_2), along, BLOCKS == 1u);
   let start = select(0u, select(select(EDGE_2, EDGE_1, g == 1u), 0u, g == 0u), BLOCKS == 1u);

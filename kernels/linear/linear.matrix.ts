@@ -15,6 +15,7 @@ import y1 from './linear.matrix.y1.wgsl' with { type: 'text' };
 import y4 from './linear.matrix.y4.wgsl' with { type: 'text' };
 import zero16 from './linear.matrix.zero16.wgsl' with { type: 'text' };
 import { type Linear, type LinearShape, shapeOf } from './linear.types.ts';
+import tileOrder from './tile_order.wgsl' with { type: 'text' };
 
 /** A workgroup makes BM x BN outputs, BK of K at a time; a subgroup WM x WN of them. */
 export interface MatrixPlan {
@@ -168,6 +169,7 @@ export function matrixCode(a: Linear, s: LinearShape, p: MatrixPlan, loops = fal
     },
     constants,
     include: [
+      tileOrder,
       ...(q4 ? [{ offset16, zero16, offset32 }[q4.meta], q4Source] : [denseSource]),
       V === 4 ? y4 : y1,
       whole ? direct : staged,

@@ -46,16 +46,11 @@ fn place(j: u32, parts: u32) -> vec2<u32> {
 
 @compute @workgroup_size(T)
 fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) t: u32) {
-  // GROUP_M tiles down, then one to the right: workgroups that run together share rows of x and of W in the L2.
   let rows = dim.x;
-  let tiles_m = (rows + BM - 1u) / BM;
-  let index = wg.x + wg.y * groups.x;
-  let first = index / (GROUP_M * TILES_N) * GROUP_M;
-  if (first >= tiles_m) { return; }
-  let height = min(GROUP_M, tiles_m - first);
-  let m0 = (first + index % (GROUP_M * TILES_N) % height) * BM;
-  let n0 = index % (GROUP_M * TILES_N) / height * BN;
-  if (n0 >= N) { return; }
+  let at_tile = tile_at(wg.x + wg.y * groups.x, rows);
+  if (at_tile.x >= rows || at_tile.y >= N) { return; }
+  let m0 = at_tile.x;
+  let n0 = at_tile.y;
   // The last tiles move back to end at M and at N: nothing is read out of bounds, and what they repeat is not written.
   let m1 = min(m0, M - BM);
   let n1 = min(n0, N - BN);

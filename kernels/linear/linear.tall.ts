@@ -18,6 +18,7 @@ import tallDense from './linear.tall.dense.wgsl' with { type: 'text' };
 import tallQ4 from './linear.tall.q4.wgsl' with { type: 'text' };
 import update from './linear.tall.update.wgsl' with { type: 'text' };
 import source from './linear.tall.wgsl' with { type: 'text' };
+import tileOrder from './tile_order.wgsl' with { type: 'text' };
 import { tiles } from './tiles.ts';
 import type { Lora, Weight } from './weights.ts';
 
@@ -160,6 +161,7 @@ export function tallCode(a: Tall, p: TallPlan, loops = false): string {
     },
     constants,
     include: [
+      tileOrder,
       ...(q4 ? [{ offset16, zero16, offset32 }[q4.meta], q4Source, tallQ4] : [tallDense]),
       ...[y4, whole ? direct : staged, a.update ? update : alone],
     ],
