@@ -24,6 +24,7 @@ import q4Source from './linear.matrix.q4.wgsl' with { type: 'text' };
 import zero16 from './linear.matrix.zero16.wgsl' with { type: 'text' };
 import maskDropout from './mask.dropout.wgsl' with { type: 'text' };
 import maskNone from './mask.none.wgsl' with { type: 'text' };
+import { packedType, packedWords } from './packed_words.ts';
 import { backwardUniform, type DropoutMask } from './shape.backward.ts';
 import backwardShape from './shape.backward.wgsl' with { type: 'text' };
 import { sumParts } from './sum_parts.ts';
@@ -152,9 +153,7 @@ export function gemmCode(a: Gemm, p: GemmPlan, out: 'f16' | 'f32', loops = false
   const scatter = q4?.perm !== undefined;
   const four = !scatter && a.outLd % 4 === 0 && outColumn % 4 === 0 && offset % 4 === 0;
   const direct = four && a.n >= p.BN && out === 'f32' && !add && (a.scale ?? 1) === 1 && dropout?.on !== 'out';
-  // int4: as many words a read as leave no thread idle.
-  let W_VECTORS = q4 ? 4 : 1;
-  while (W_VECTORS > 1 && ((p.BN * p.BK) / 8 / W_VECTORS) % T) W_VECTORS /= 2;
+  const W_VECTORS = q4 ? packedWords((p.BN * p.BK) / 8, T) : 1;
   const both = stageVectors(p, a.byRows, rightByR);
   const strips = (parts: number) => (T / 32) * 16 * (p.WN / parts / 4 + 2);
   const fits = [1, 2, 3, 4, 5, 6].find((parts) => (p.WN / 16) % parts === 0 && strips(parts) <= both);
@@ -207,7 +206,7 @@ export function gemmCode(a: Gemm, p: GemmPlan, out: 'f16' | 'f32', loops = false
       enable: ['f16', 'subgroups', 'chromium_experimental_subgroup_matrix'],
       alias: {
         Out: out,
-        ...(q4 && { Packed: W_VECTORS === 4 ? 'vec4<u32>' : W_VECTORS === 2 ? 'vec2<u32>' : 'array<u32, 1>' }),
+        ...(q4 && { Packed: packedType(W_VECTORS) }),
         ...(q4 && { Param: q4.meta === 'offset32' ? 'vec2<f32>' : 'u32' }),
       },
       constants,

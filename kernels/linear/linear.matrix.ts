@@ -15,6 +15,7 @@ import y1 from './linear.matrix.y1.wgsl' with { type: 'text' };
 import y4 from './linear.matrix.y4.wgsl' with { type: 'text' };
 import zero16 from './linear.matrix.zero16.wgsl' with { type: 'text' };
 import { type Linear, type LinearShape, shapeOf } from './linear.types.ts';
+import { packedType, packedWords } from './packed_words.ts';
 import tileOrder from './tile_order.wgsl' with { type: 'text' };
 
 /** A workgroup makes BM x BN outputs, BK of K at a time; a subgroup WM x WN of them. */
@@ -114,9 +115,7 @@ const stageBytes = (p: MatrixPlan) => 16 * stageVectors(p);
 export function matrixCode(a: Linear, s: LinearShape, p: MatrixPlan, loops = false): string {
   const T = threads(p);
   const q4 = a.weight.kind === 'q4' ? a.weight : undefined;
-  // int4: as many words a thread as leave no thread idle.
-  let W_VECTORS = q4 ? 4 : 1;
-  while (W_VECTORS > 1 && ((p.BN * p.BK) / 8 / W_VECTORS) % T) W_VECTORS /= 2;
+  const W_VECTORS = q4 ? packedWords((p.BN * p.BK) / 8, T) : 1;
   const W_PARTS = p.BK / 8 / W_VECTORS;
   const V = s.N % 4 || s.ldy % 4 || s.column % 4 ? 1 : 4;
   const whole = s.y === 'f32' && V === 4 && (a.scale ?? 1) === 1;
@@ -157,14 +156,14 @@ export function matrixCode(a: Linear, s: LinearShape, p: MatrixPlan, loops = fal
     E_PARTS,
     E_ROWS,
     E_STEPS: 16 / E_ROWS,
-    ...updateConstants(a, s, p),
+    ...updateConstants(a, s.N, p.SLICES),
   };
   const text = specialise(source, {
     enable: ['f16', 'subgroups', 'chromium_experimental_subgroup_matrix'],
     alias: {
       Y: s.y,
       Sum: V === 4 ? 'vec4<f32>' : 'f32',
-      Packed: !q4 || W_VECTORS === 4 ? 'vec4<u32>' : W_VECTORS === 2 ? 'vec2<u32>' : 'array<u32, 1>',
+      Packed: packedType(q4 ? W_VECTORS : 4),
       Param: q4?.meta === 'offset32' ? 'vec2<f32>' : 'u32',
     },
     constants,
@@ -179,25 +178,23 @@ export function matrixCode(a: Linear, s: LinearShape, p: MatrixPlan, loops = fal
   return loops ? text : unroll(text, constants);
 }
 
-/** What linear.matrix.update.wgsl knows of the adapters; its second edge is past the end where there are two. */
-function updateConstants(
-  { update, scale = 1, weight }: Linear,
-  s: LinearShape,
-  p: MatrixPlan,
+/**
+ * What linear.matrix.update.wgsl and linear.tall.update.wgsl know of the adapters of a layer of N outputs; their second
+ * edge is past the end where there are two.
+ */
+export function updateConstants(
+  { update, scale = 1, weight }: Pick<Linear, 'update' | 'scale' | 'weight'>,
+  N: number,
+  slices = 1,
 ): Record<string, Constant> {
   if (!update) return { UPDATE: false, UPDATE_KK: 0 };
-  const [first = s.N, second = s.N] = update.lora.widths ?? [];
-  const at = weight.kind === 'q4' ? 6 : 5;
+  const { lora, H } = update;
+  const [first = N, second = N] = lora.widths ?? [];
+  const H_BINDING = weight.kind === 'q4' ? 6 : 5;
   return {
-    ...{
-      UPDATE: true,
-      UPDATE_KK: update.lora.r / 16 / p.SLICES,
-      RANK: update.lora.r,
-      H_LD: update.H.shape[1],
-      H_BINDING: at,
-      B_BINDING: at + 1,
-    },
-    ...{ EDGE_1: first, EDGE_2: Math.min(first + second, s.N), LORA_SCALE: float(update.lora.scale / scale) },
+    ...{ UPDATE: true, UPDATE_KK: lora.r / 16 / slices, RANK: lora.r, H_LD: H.shape[1] },
+    ...{ H_BINDING, B_BINDING: H_BINDING + 1 },
+    ...{ EDGE_1: first, EDGE_2: Math.min(first + second, N), LORA_SCALE: float(lora.scale / scale) },
   };
 }
 

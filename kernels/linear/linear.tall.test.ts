@@ -58,6 +58,8 @@ const CASES: Case[] = [
   { M: 131, rows: 130, N: 128, K: 72, w: 'f16', byK: true, y: 'f32', scale: 2, around: 8 },
   { M: 96, rows: 96, N: 256, K: 136, w: 'f16', byK: true, y: 'f16' },
   { M: 80, rows: 77, N: 96, K: 64, w: 'f16', byK: false, y: 'f16', rank: 16 },
+  // Tiles of x and of H have one shape.
+  { M: 80, rows: 80, N: 96, K: 64, w: 'offset16', byK: false, y: 'f32', rank: 64 },
   { M: 80, rows: 80, N: 192, K: 96, w: 'offset16', byK: true, y: 'f32' },
   { M: 130, rows: 80, N: 72, K: 128, w: 'offset16', byK: false, y: 'f16', plan: MANY },
   { M: 130, rows: 80, N: 128, K: 128, w: 'zero16', byK: true, y: 'f16', plan: MANY },
@@ -181,7 +183,7 @@ describeMatrixGpu('linear tall', (gpu) => {
       const [M, LD, K, column, rows] = [37, 64, 32, 16, 35];
       const x = normal(4, M * LD, dtype);
       const r = new Recorder(g);
-      const out = tiles(r, { x: toGpu(g, 'x', dtype, [M, LD], x), rows: g.dim('rows', rows), column, K });
+      const out = tiles(r, { x: toGpu(g, 'x', dtype, [M, LD], x), rows: g.dim('rows', rows), column, K }, 'tiles');
       (await r.finish()).replay();
       const got = await fromGpu(g, out);
       expect(out.shape).toEqual([48, K]);

@@ -11,6 +11,7 @@ import offset16 from './linear.matrix.offset16.wgsl' with { type: 'text' };
 import offset32 from './linear.matrix.offset32.wgsl' with { type: 'text' };
 import q4Source from './linear.matrix.q4.wgsl' with { type: 'text' };
 import staged from './linear.matrix.staged.wgsl' with { type: 'text' };
+import { updateConstants } from './linear.matrix.ts';
 import y4 from './linear.matrix.y4.wgsl' with { type: 'text' };
 import zero16 from './linear.matrix.zero16.wgsl' with { type: 'text' };
 import alone from './linear.tall.alone.wgsl' with { type: 'text' };
@@ -18,6 +19,7 @@ import tallDense from './linear.tall.dense.wgsl' with { type: 'text' };
 import tallQ4 from './linear.tall.q4.wgsl' with { type: 'text' };
 import update from './linear.tall.update.wgsl' with { type: 'text' };
 import source from './linear.tall.wgsl' with { type: 'text' };
+import { packedType, packedWords } from './packed_words.ts';
 import tileOrder from './tile_order.wgsl' with { type: 'text' };
 import { tiles } from './tiles.ts';
 import type { Lora, Weight } from './weights.ts';
@@ -79,12 +81,8 @@ export interface TallShape {
   update?: { rank: number; widths?: readonly number[] };
 }
 
-/** int4: as many words a read as leave no thread idle. f16: eight numbers. */
-function readVectors(p: TallPlan, q4: boolean): number {
-  let vectors = q4 ? 4 : 1;
-  while (vectors > 1 && ((p.BN * BK) / 8 / vectors) % threads(p)) vectors /= 2;
-  return vectors;
-}
+/** Vectors a read: of int4 words as many as leave no thread idle, of f16 one, eight numbers. */
+const readVectors = (p: TallPlan, q4: boolean) => (q4 ? packedWords((p.BN * BK) / 8, threads(p)) : 1);
 const threads = (p: TallPlan) => (p.BM / p.WM) * (p.BN / p.WN) * 32;
 /** Vectors of the epilogue's memory where a subgroup writes WN / parts columns at once. */
 const stripVectors = (p: TallPlan, parts: number) => (threads(p) / 32) * 16 * (p.WN / parts / 4 + 2);
@@ -155,7 +153,7 @@ export function tallCode(a: Tall, p: TallPlan, loops = false): string {
     alias: {
       Y: y.dtype,
       ...(q4 && {
-        Packed: W_VECTORS === 4 ? 'vec4<u32>' : W_VECTORS === 2 ? 'vec2<u32>' : 'array<u32, 1>',
+        Packed: packedType(W_VECTORS),
         Param: q4.meta === 'offset32' ? 'vec2<f32>' : 'u32',
       }),
     },
@@ -169,24 +167,12 @@ export function tallCode(a: Tall, p: TallPlan, loops = false): string {
   return loops ? text : unroll(text, constants);
 }
 
-/** What linear.tall.update.wgsl knows of the adapters; its second edge is past the end where there are two. */
-function updateConstants({ update, scale = 1, weight }: Tall, N: number) {
-  if (!update) return { UPDATE: false, UPDATE_KK: 0 };
-  const { lora, H } = update;
-  const [first = N, second = N] = lora.widths ?? [];
-  const H_BINDING = weight.kind === 'q4' ? 6 : 5;
-  return {
-    ...{ UPDATE: true, UPDATE_KK: lora.r / 16, RANK: lora.r, H_LD: H.shape[1], H_BINDING, B_BINDING: H_BINDING + 1 },
-    ...{ EDGE_1: first, EDGE_2: Math.min(first + second, N), LORA_SCALE: float(lora.scale / scale) },
-  };
-}
-
 /** Records a call that fits: x into tiles (and an adapter's H), then the product. */
 export function recordTall(r: Recorder, a: Tall, label: string, p: TallPlan = TALL): void {
   const { x, first, weight, byK, y, rows, update } = a;
   const [N, K] = byK ? [weight.K, weight.N] : [weight.N, weight.K];
-  const left = tiles(r, { x, rows, column: first, K });
-  const H = update && tiles(r, { x: update.H, rows });
+  const left = tiles(r, { x, rows, column: first, K }, 'x in tiles');
+  const H = update && tiles(r, { x: update.H, rows }, 'H in tiles');
   // A layout is made of what the text names, so that a bias is bound even where there is none to read.
   const bias = a.bias ?? r.scratch('no bias', 'f32', [4]);
   r.dispatch({

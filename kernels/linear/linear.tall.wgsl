@@ -15,8 +15,8 @@
 // Bound by what still waits on x, on the stage and on the barrier: LADDER.md, step 10.
 //
 // Loops marked `unroll` are written out by linear.tall.ts, and what is between the marks `turn` once for each stage, and at
-// the mark `last` for an odd step: NOW is the stage that is multiplied, NEXT the one that is filled. Constants: M16 (M, rounded up to 16), N, K, LDY, COLUMN,
-// SCALE, ADD, BIAS, and what linear.tall.ts makes of the plan.
+// the mark `last` for an odd step: NOW is the stage that is multiplied, NEXT the one that is filled. Constants: M16 (M,
+// rounded up to 16), N, K, LDY, COLUMN, SCALE, ADD, BIAS, and what linear.tall.ts makes of the plan.
 
 const STEPS = K / BK;
 const TILES_N = (N + BN - 1u) / BN;

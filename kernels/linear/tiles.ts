@@ -8,13 +8,13 @@ import source from './tiles.wgsl' with { type: 'text' };
 
 /**
  * Records columns `column` .. + `K` of x [M, …], f16 or f32, as tiles, and gives the tensor: f16 [M rounded up to 16, K],
- * which lives until the next call of this shape. Column, K and x's width are multiples of 16.
+ * which lives until the next call of this shape and name. K is a multiple of 16, column and x's width of 8.
  */
-export function tiles(r: Recorder, a: { x: Tensor; rows: Dim; column?: number; K?: number }): Tensor {
+export function tiles(r: Recorder, a: { x: Tensor; rows: Dim; column?: number; K?: number }, name: string): Tensor {
   const { x, rows, column = 0 } = a;
   const [M, LD] = x.shape;
   const K = a.K ?? LD;
-  const out = r.scratch('tiles', 'f16', [16 * Math.ceil(M / 16), K]);
+  const out = r.scratch(name, 'f16', [16 * Math.ceil(M / 16), K]);
   r.dispatch({
     label: `tiles ${x.dtype}`,
     code: specialise(source, {
