@@ -5,7 +5,6 @@
  *
  *   node scripts/run.mjs scripts/names.ts
  */
-import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { loadEedi } from '../src/data/eedi.ts';
@@ -14,6 +13,8 @@ import { writeFiles } from '../src/formats/atomic_file.ts';
 import { resolveModel } from '../src/formats/hub.ts';
 import { Gpu } from '../src/gpu/gpu.ts';
 import { openEmbedder } from '../src/model/open.ts';
+import { MemoryDisk } from '../web/storage/memory_disk.ts';
+import { VectorStore } from '../web/storage/vector_store.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const path = join(root, 'models/pocket/names.vectors');
@@ -22,12 +23,11 @@ const { taxonomy } = await loadEedi(join(root, 'data/sample'));
 const gpu = await Gpu.open({ tier: 'portable' });
 const embedder = await openEmbedder(gpu, await resolveModel('pocket'));
 const names = taxonomy.names.map(passageText);
-const vectors = await embedder.embed(names);
-const rows = names.flatMap((name, i) => [
-  createHash('sha256').update(name).digest(),
-  new Uint8Array(vectors.slice(i * embedder.dimensions, (i + 1) * embedder.dimensions).buffer),
-]);
-await writeFiles([{ path, chunks: rows }]);
+const disk = new MemoryDisk();
+const store = await VectorStore.open(disk, 'names', embedder.dimensions);
+await store.vectors(names, names.length, (missing) => embedder.embed(missing));
+const [kept] = (await disk.list()).keys();
+await writeFiles([{ path, chunks: [new Uint8Array(await (await disk.open(kept))!.arrayBuffer())] }]);
 console.log(`${path}: ${names.length} vectors of ${embedder.dimensions} on ${gpu.description.description}`);
 embedder.free();
 gpu.close();
