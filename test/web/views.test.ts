@@ -279,6 +279,15 @@ describePage('page', (page) => {
     await expect.poll(() => p.evaluate(() => location.hash), SOON).toBe('#taxonomy');
   });
 
+  test('the skip link keeps the view that was named just before it, though it is not drawn yet', async () => {
+    await p.evaluate(() => {
+      location.hash = 'gpu';
+      location.hash = 'panel';
+    });
+    await p.locator('.view-gpu').waitFor();
+    await expect.poll(() => p.evaluate(() => location.hash), SOON).toBe('#gpu');
+  });
+
   test('the colours follow the system, or the button, which the next visit remembers', async () => {
     const ground = () => p.evaluate(() => getComputedStyle(document.body).backgroundColor);
     await p.emulateMedia({ colorScheme: 'light' });

@@ -18,15 +18,22 @@ const viewOf = (hash: string): ViewId | undefined => VIEWS.find(({ id }) => `#${
 export function useView(): ViewId {
   const [view, setView] = useState<ViewId>(() => viewOf(location.hash) ?? 'rank');
   useEffect(() => {
-    const follow = () => {
-      const named = viewOf(location.hash);
-      if (named) setView(named);
+    // The address may change twice before an event is heard or this component is drawn again:
+    // each event has its own address, and the view last named is kept here.
+    let last = view;
+    const follow = ({ newURL }: HashChangeEvent) => {
+      const { hash } = new URL(newURL);
+      const named = viewOf(hash);
+      if (named) {
+        last = named;
+        setView(named);
+      }
       // The skip link's address moves the focus; the view's own comes back.
-      else if (location.hash) history.replaceState(null, '', `#${view}`);
+      else if (hash) history.replaceState(null, '', `#${last}`);
     };
     addEventListener('hashchange', follow);
     return () => removeEventListener('hashchange', follow);
-  }, [view]);
+  }, []);
   useEffect(() => {
     const title = VIEWS.find(({ id }) => id === view)!.title;
     document.title = view === 'rank' ? 'lacuna: the misconception behind a wrong answer' : `${title} · lacuna`;
