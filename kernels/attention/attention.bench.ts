@@ -1,12 +1,13 @@
 /** Attention at the lengths of questions, of the training batch and of long texts, in Qwen2.5's 0.5B, 7B and 32B shapes. */
 import type { Bench, BenchCase } from '../../src/bench.ts';
 import type { Gpu } from '../../src/gpu/gpu.ts';
+import type { Recorder } from '../../src/gpu/recorder.ts';
 import type { Tensor } from '../../src/gpu/tensor.ts';
 import { Noise, output } from '../../test/bench_data.ts';
 import { EPS, poisoned } from '../../test/numeric.ts';
 import { MATRIX_ARITHMETIC, startsOf } from './attention.check.ts';
 import { attentionBound, attentionRef } from './attention.ref.ts';
-import { attention, plan } from './attention.ts';
+import { type Attention, attention, plan } from './attention.ts';
 import { Sequences } from './sequences.ts';
 
 /** Sequences, tokens of each, heads, kvHeads, headDim. */
@@ -25,9 +26,15 @@ const SOFTWARE: typeof SHAPES = [
   [1, 512, 2, 1, 64],
 ];
 
-export const bench: Bench = (gpu) => (gpu.description.software ? SOFTWARE : SHAPES).map((shape) => one(gpu, ...shape));
+export const bench: Bench = (gpu) =>
+  (gpu.description.software ? SOFTWARE : SHAPES).map((shape) => attentionCase(gpu, shape));
 
-function one(gpu: Gpu, S: number, n: number, heads: number, kvHeads: number, headDim: number): BenchCase {
+/** `S` sequences of `n` tokens; `record` for a form that the plan does not choose, with the plan's tiles of queries. */
+export function attentionCase(
+  gpu: Gpu,
+  [S, n, heads, kvHeads, headDim]: readonly [S: number, n: number, heads: number, kvHeads: number, headDim: number],
+  record: (r: Recorder, a: Attention) => void = attention,
+): BenchCase {
   const act = gpu.activation;
   const shape = { heads, kvHeads, headDim };
   const width = (heads + 2 * kvHeads) * headDim;
@@ -46,7 +53,7 @@ function one(gpu: Gpu, S: number, n: number, heads: number, kvHeads: number, hea
       made = [noise.tensor(gpu, 'qkv', [T, width]), poisoned(gpu, 'y', act, [T, heads * headDim])];
       sequences = new Sequences(gpu, T, S, p.rows);
       sequences.set(Array.from({ length: S }, () => new Uint32Array(n)));
-      attention(r, { qkv: made[0], y: made[1], sequences, ...shape });
+      record(r, { qkv: made[0], y: made[1], sequences, ...shape });
     },
     async check() {
       const y = await output(gpu, made[1]);

@@ -1,51 +1,92 @@
 /** Attention on subgroup matrices: which shapes it serves, and the text that runs them. Formula: attention.matrix.wgsl. */
 import type { Caps } from '../../src/gpu/adapter.ts';
+import type { Recorder } from '../../src/gpu/recorder.ts';
 import { float, specialise, unroll } from '../../src/gpu/wgsl.ts';
 import source from './attention.matrix.wgsl' with { type: 'text' };
-import type { AttentionShape } from './attention.ts';
+import type { Attention, AttentionShape } from './attention.ts';
 
 /** Queries a workgroup takes, and keys it takes at a time. */
 export const MATRIX = { ROWS: 64, KEYS: 32 } as const;
 
-const THREADS = 128;
 /** Of workgroup memory: two workgroups that take no more share a processor of an H200 (results/h200/gemm-ceilings.txt). */
 const SHARE = 23 * 1024;
 
+/** How a workgroup goes about it: attention.matrix.wgsl has what these mean. */
+export interface MatrixForm {
+  /** Heads of a group that a workgroup takes: 1 or 2. */
+  heads: number;
+  /** K and V share one place. */
+  shared: boolean;
+  /** Rounds that K and V are read ahead. */
+  ahead: number;
+  /** K is read as soon as there is room: always with more than one round ahead. */
+  late: boolean;
+  /** Vectors that a row of scores is longer than they are: 1 or 2. */
+  pad: number;
+}
+
+/** The form that was measured: LADDER.md. */
+export const measuredForm = (D: number): MatrixForm => {
+  const apart = { heads: 1, shared: false, ahead: 1, late: false, pad: 1 };
+  return matrixBytes(D, apart) > SHARE ? { ...apart, shared: true } : apart;
+};
+
 /** Bytes of workgroup memory: K and V in one place or two, scores, weights, and `grown`. */
-function memoryBytes(D: number, places: number): number {
+export function matrixBytes(D: number, { heads, shared, pad }: MatrixForm): number {
   const { ROWS, KEYS } = MATRIX;
-  const vectors = places * (KEYS * (D / 8 + 1) - 1) + ROWS * (KEYS / 4 + 1) + ROWS * (KEYS / 8 + 1) - 1;
-  return 16 * vectors + 4;
+  const rows = heads * ROWS;
+  const places = shared ? 1 : 2;
+  return 16 * (places * (KEYS * (D / 8 + 1) - 1) + rows * (KEYS / 4 + pad) + rows * (KEYS / 8 + 1) - 1) + 4;
 }
 
 /** Whether subgroup matrices serve a shape: heads of 32, 64, 96 or 128 channels, whose halves are whole matrices. */
-export function matrixFits(caps: Caps, { headDim }: AttentionShape): boolean {
+export function matrixFits(caps: Caps, { headDim }: AttentionShape, form = measuredForm(headDim)): boolean {
   if (!caps.matrix || caps.subgroups?.min !== 32 || caps.subgroups.max !== 32) return false;
-  return headDim % 32 === 0 && headDim <= 128 && caps.maxInvocations >= THREADS && caps.maxWorkgroupStorage >= 24576;
+  if (headDim % 32 || headDim > 128 || ((MATRIX.KEYS * headDim) / 8) % threads(form)) return false;
+  return (
+    caps.maxInvocations >= threads(form) && caps.maxWorkgroupStorage >= Math.max(24576, matrixBytes(headDim, form))
+  );
+}
+
+const threads = (form: MatrixForm) => 128 * form.heads;
+
+/** Records a form. Sequences are made with MATRIX.ROWS as their tileRows. */
+export function attentionMatrix(r: Recorder, a: Attention, form = measuredForm(a.headDim)): void {
+  const { heads, kvHeads, sequences } = a;
+  r.dispatch({
+    label: 'attention matrix',
+    code: matrixCode(a, form, r.gpu.description.software),
+    bindings: [a.qkv, sequences.tiles, a.y, sequences.tileCount],
+    grid: () => [kvHeads * Math.ceil(heads / kvHeads / form.heads), sequences.tileCount.count],
+  });
 }
 
 /** The WGSL for a shape. `loops`: leave the loops over matrices as they are. */
-export function matrixCode({ heads, kvHeads, headDim: D }: AttentionShape, loops = false): string {
+export function matrixCode({ heads, kvHeads, headDim: D }: AttentionShape, form: MatrixForm, loops = false): string {
   const { ROWS, KEYS } = MATRIX;
+  const LOADS = (KEYS * D) / 8 / threads(form);
   const counts = {
-    Q_LOADS: (ROWS * D) / 8 / THREADS,
-    LOADS: (KEYS * D) / 8 / THREADS,
+    Q_LOADS: (form.heads * ROWS * D) / 8 / threads(form),
+    LOADS,
+    AHEAD: form.ahead,
     FM: 2,
     KD: D / 16,
     FD: D / 32,
     KK: KEYS / 16,
     QUADS: KEYS / 8,
   };
-  const text = specialise(source, {
+  const [before, turn, after] = source.split('// turn\n');
+  const turns = Array.from({ length: form.ahead }, (_, i) =>
+    turn
+      .replaceAll('TURN', `${i}u`)
+      .replaceAll('K_REGISTERS', `${((i + 1) % form.ahead) * LOADS}u`)
+      .replaceAll('V_REGISTERS', `${i * LOADS}u`),
+  );
+  const text = specialise([before, ...turns, after].join(''), {
     enable: ['f16', 'subgroups', 'chromium_experimental_subgroup_matrix'],
     constants: {
-      H: heads,
-      KV: kvHeads,
-      D,
-      SCALE: float(Math.LOG2E / Math.sqrt(D)),
-      ROWS,
-      KEYS,
-      SHARED: memoryBytes(D, 2) > SHARE,
+      ...{ H: heads, KV: kvHeads, D, SCALE: float(Math.LOG2E / Math.sqrt(D)), ROWS, KEYS },
+      ...{ HEADS: form.heads, SHARED: form.shared, LATE: form.late, PAD: form.pad },
       ...counts,
     },
   });

@@ -5,12 +5,15 @@
 //   y      f16 [T, H D]
 //   dim.x  n
 //
-// A workgroup of four subgroups takes one head and the queries of one tile, at most ROWS = 64; KEYS = 32 at a time. A
-// subgroup multiplies 32 queries by 16 keys, and 32 rows of weights by D / 2 channels of V, so that each matrix it
-// loads is used twice; q and o stay in its registers. The next K and V are read from memory while this round's are used.
-// In workgroup memory they have a place each where two workgroups still fit a processor (not SHARED): the next K is
-// then written among the weights, and a round has one barrier and one uniform load. Else they share one place, since V is
-// wanted only when K is done with, at the price of two more barriers.
+// Four subgroups take one head and the queries of one tile, at most ROWS = 64; KEYS = 32 at a time. A subgroup multiplies
+// 32 queries by 16 keys, and 32 rows of weights by D / 2 channels of V, so that each matrix it loads is used twice; q
+// and o stay in its registers. A workgroup is four subgroups for each of HEADS heads that share K and V: of a group with
+// an odd number of heads the last workgroup makes its last head twice and writes it once.
+//
+// K and V are read from memory AHEAD rounds before they are wanted (LATE: K as soon as there is room for it, not at the
+// next round's start). In workgroup memory they have a place each (not SHARED): the next K is then written among the
+// weights, and a round has one barrier and one uniform load. Or they share one place, since V is wanted only when K is
+// done with, at the price of two more barriers.
 //
 // A matrix has no element access: scores go through workgroup memory as f32, two threads a query mask them and make
 // them weights in f16. Nor can o's rows be rescaled in registers, so a query's reference score `top` follows its
@@ -19,44 +22,56 @@
 // (The lazy rescaling of FlashAttention-4.) The sum is over the rounded weights, so that rounding them cancels in part.
 //
 // Rows in workgroup memory are padded to an odd number of vectors, so that the eight rows that a matrix load or a SIMD
-// group touches at once lie in different banks. 23 KiB at most, with which an H200 runs two workgroups a processor.
-// Loops marked `unroll` are written out: a run-time index into an array of matrices is slow.
-// Constants: H, KV, D, SCALE (log2(e) / sqrt(D), f32), ROWS, KEYS, SHARED, and how much of what a thread or a subgroup has:
-// Q_LOADS, LOADS (vectors of Q, and of K or V), QUADS (of four scores); FM (matrices of 16 queries), KD (of 16
-// channels of q), FD (of o), KK (of 16 keys).
+// group touches at once lie in different banks. With PAD = 2 a row of scores has two vectors more: the halves of a
+// matrix's rows that are stored at once then lie in different banks too. A query's two threads are neighbours then and
+// have every second quad of its scores; its weights come in the order `place`, and so do the rows of V.
+// Loops marked `unroll` are written out: a run-time index into an array of matrices is slow. What is between the marks `turn` is
+// written AHEAD times, with K_REGISTERS and V_REGISTERS the registers of that round.
+// Constants: H, KV, D, SCALE (log2(e) / sqrt(D), f32), ROWS, KEYS, HEADS, SHARED, AHEAD, LATE, PAD, and how much of what a
+// thread or a subgroup has: Q_LOADS, LOADS (vectors of Q, and of K or V), QUADS (of four scores); FM (matrices of 16
+// queries), KD (of 16 channels of q), FD (of o), KK (of 16 keys).
 
 @group(0) @binding(0) var<storage, read> qkv: array<vec4<u32>>;
 @group(0) @binding(1) var<storage, read> tiles: array<vec4<u32>>;
 @group(0) @binding(2) var<storage, read_write> y: array<vec4<u32>>;
 @group(0) @binding(3) var<uniform> dim: vec4<u32>;
 
-const T = 128u;
+const T = 128u * HEADS;
+const GROUP = H / KV;
+const SLOTS = (GROUP + HEADS - 1u) / HEADS;   // workgroups that a group of heads takes
 const D8 = D / 8u;
 const WIDTH = (H + 2u * KV) * D8;
 const LINE = D8 + 1u;          // vectors in a row of q, k or v,
-const S_LINE = KEYS / 4u + 1u; // of scores,
+const S_LINE = KEYS / 4u + PAD; // of scores,
 const P_LINE = KEYS / 8u + 1u; // of weights
 // The padding of a last row is the next one's first.
 const V_AT = select(KEYS * LINE - 1u, 0u, SHARED);
 const S_AT = V_AT + KEYS * LINE - 1u;
-const P_AT = S_AT + ROWS * S_LINE;
+const P_AT = S_AT + HEADS * ROWS * S_LINE;
 const LOWEST = -1e30;
 const HEADROOM = 8.0;
 
-var<workgroup> memory: array<vec4<u32>, P_AT + ROWS * P_LINE - 1u>;
+var<workgroup> memory: array<vec4<u32>, P_AT + HEADS * ROWS * P_LINE - 1u>;
 // The last round in which a query's `top` has grown.
 var<workgroup> grown: u32;
 
 /// What a query's o is to be multiplied by lies in the padding of its scores.
 fn keep(row: u32) -> f32 { return bitcast<f32>(memory[S_AT + row * S_LINE + KEYS / 4u].x); }
 fn set_keep(row: u32, factor: f32) { memory[S_AT + row * S_LINE + KEYS / 4u] = vec4(bitcast<u32>(factor)); }
+/// The head that the four subgroups `slot` of a workgroup make; one of the next group where there is none.
+fn head_of(wg: u32, slot: u32) -> u32 { return wg / SLOTS * GROUP + wg % SLOTS * HEADS + slot; }
+/// Where the weights of a round's key lie in a row, and its row of V.
+fn place(key: u32) -> u32 {
+  if (PAD == 1u) { return key; }
+  return (key & ~12u) | ((key & 4u) << 1u) | ((key & 8u) >> 1u);
+}
 
 @compute @workgroup_size(T)
 fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) t: u32) {
-  let head = wg.x;
+  let group = wg.x / SLOTS;
   let tile = tiles[dim.x - 1u - wg.y];
   let keys = tile.y - tile.z;
-  let k_from = tile.z * WIDTH + (H + head * KV / H) * D8;
+  let k_from = tile.z * WIDTH + (H + group) * D8;
   let v_from = k_from + KV * D8;
   let sm = t / 64u * 32u;
   let sn = t / 32u % 2u;
@@ -65,15 +80,18 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) t
   for (var i = 0u; i < Q_LOADS; i++) {
     let row = (t + i * T) / D8;
     let c = (t + i * T) % D8;
-    memory[row * LINE + c] = qkv[min(tile.x + row, tile.y - 1u) * WIDTH + head * D8 + c];
+    let head = min(head_of(wg.x, row / ROWS), (group + 1u) * GROUP - 1u);
+    memory[row * LINE + c] = qkv[min(tile.x + row % ROWS, tile.y - 1u) * WIDTH + head * D8 + c];
   }
   if (t == 0u) { grown = 0u; }
-  var k: array<vec4<u32>, LOADS>;
-  var v: array<vec4<u32>, LOADS>;
-  for (var i = 0u; i < LOADS; i++) { // unroll
-    let at = min((t + i * T) / D8, keys - 1u) * WIDTH + (t + i * T) % D8;
-    k[i] = qkv[k_from + at];
-    v[i] = qkv[v_from + at];
+  var k: array<vec4<u32>, AHEAD * LOADS>;
+  var v: array<vec4<u32>, AHEAD * LOADS>;
+  for (var n = 0u; n < AHEAD; n++) { // unroll
+    for (var i = 0u; i < LOADS; i++) { // unroll
+      let at = min(n * KEYS + (t + i * T) / D8, keys - 1u) * WIDTH + (t + i * T) % D8;
+      k[n * LOADS + i] = qkv[k_from + at];
+      v[n * LOADS + i] = qkv[v_from + at];
+    }
   }
   workgroupBarrier();
   var q: array<subgroup_matrix_left<f16, 16, 16>, FM * KD>;
@@ -85,19 +103,27 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) t
   workgroupBarrier();
   for (var i = 0u; i < LOADS; i++) { // unroll
     memory[(t + i * T) / D8 * LINE + (t + i * T) % D8] = k[i];
+    if (LATE) { k[i] = qkv[k_from + min(AHEAD * KEYS + (t + i * T) / D8, keys - 1u) * WIDTH + (t + i * T) % D8]; }
   }
   workgroupBarrier();
 
-  // The query whose weights this thread makes, and its half of the keys; subgroup's lane ^ 16 has the other.
-  let row = t / 32u * 16u + t % 16u;
-  let half = t / 16u % 2u;
+  // The query whose weights this thread makes, and its half of the keys; another lane has the other.
+  let row = t / 32u * 16u + select(t % 16u, t % 32u / 2u, PAD == 2u);
+  let half = select(t / 16u % 2u, t % 2u, PAD == 2u);
+  let other = select(16u, 1u, PAD == 2u);
   var top = LOWEST;
   var sum = 0.0;
   var o: array<subgroup_matrix_result<f32, 16, 16>, FM * FD>;
 
-  for (var base = 0u; base < keys; base += KEYS) {
-    for (var i = 0u; i < LOADS; i++) { // unroll
-      k[i] = qkv[k_from + min(base + KEYS + (t + i * T) / D8, keys - 1u) * WIDTH + (t + i * T) % D8];
+  for (var first = 0u; first < keys; first += AHEAD * KEYS) {
+    // turn
+    {
+    let base = first + TURN * KEYS;
+    if (TURN > 0u && base >= keys) { break; }
+    if (!LATE) {
+      for (var i = 0u; i < LOADS; i++) { // unroll
+        k[K_REGISTERS + i] = qkv[k_from + min(base + KEYS + (t + i * T) / D8, keys - 1u) * WIDTH + (t + i * T) % D8];
+      }
     }
 
     var s: array<subgroup_matrix_result<f32, 16, 16>, FM>;
@@ -116,20 +142,21 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) t
     workgroupBarrier();
 
     for (var i = 0u; i < LOADS; i++) { // unroll
-      memory[V_AT + (t + i * T) / D8 * LINE + (t + i * T) % D8] = v[i];
+      memory[V_AT + place((t + i * T) / D8) * LINE + (t + i * T) % D8] = v[V_REGISTERS + i];
     }
     for (var i = 0u; i < LOADS; i++) { // unroll
-      v[i] = qkv[v_from + min(base + KEYS + (t + i * T) / D8, keys - 1u) * WIDTH + (t + i * T) % D8];
+      v[V_REGISTERS + i] = qkv[v_from + min(base + AHEAD * KEYS + (t + i * T) / D8, keys - 1u) * WIDTH + (t + i * T) % D8];
     }
     var x: array<vec4<f32>, QUADS>;
     var high = LOWEST;
     for (var i = 0u; i < QUADS; i++) { // unroll
-      let key = base + half * 16u + i * 4u + vec4(0u, 1u, 2u, 3u);
-      let score = bitcast<vec4<f32>>(memory[S_AT + row * S_LINE + half * 4u + i]) * SCALE;
-      x[i] = select(vec4(LOWEST), score, key <= vec4(tile.x - tile.z + row));
+      let quad = select(half * QUADS + i, 2u * i + half, PAD == 2u);
+      let key = base + quad * 4u + vec4(0u, 1u, 2u, 3u);
+      let score = bitcast<vec4<f32>>(memory[S_AT + row * S_LINE + quad]) * SCALE;
+      x[i] = select(vec4(LOWEST), score, key <= vec4(tile.x - tile.z + row % ROWS));
       high = max(high, max(max(x[i].x, x[i].y), max(x[i].z, x[i].w)));
     }
-    high = max(high, subgroupShuffleXor(high, 16u));
+    high = max(high, subgroupShuffleXor(high, other));
     if (high > top + HEADROOM) {
       let factor = exp2(top - high);
       top = high;
@@ -143,12 +170,14 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) t
       let low = vec4<f16>(exp2(x[2u * i] - top));
       let next = vec4<f16>(exp2(x[2u * i + 1u] - top));
       sum += dot(vec4<f32>(low) + vec4<f32>(next), vec4(1.0));
-      memory[P_AT + row * P_LINE + half * 2u + i] = vec4(bitcast<vec2<u32>>(low), bitcast<vec2<u32>>(next));
+      let at = select(half * KK + i, 2u * i + half, PAD == 2u);
+      memory[P_AT + row * P_LINE + at] = vec4(bitcast<vec2<u32>>(low), bitcast<vec2<u32>>(next));
     }
 
     if (!SHARED) {
       for (var i = 0u; i < LOADS; i++) { // unroll
-        memory[(t + i * T) / D8 * LINE + (t + i * T) % D8] = k[i];
+        memory[(t + i * T) / D8 * LINE + (t + i * T) % D8] = k[K_REGISTERS + i];
+        if (LATE) { k[K_REGISTERS + i] = qkv[k_from + min(base + (AHEAD + 1u) * KEYS + (t + i * T) / D8, keys - 1u) * WIDTH + (t + i * T) % D8]; }
       }
     }
     // Also the barrier between weights, V and the next K written and read. In round 0 there is no o to rescale.
@@ -159,7 +188,7 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) t
           subgroupMatrixStore<row_major>(&memory, S_AT + (sm + i * 16u) * S_LINE + sn * 4u, o[i * FD + j], S_LINE);
         }
         workgroupBarrier();
-        for (var i = t; i < ROWS * KEYS / 4u; i += T) {
+        for (var i = t; i < HEADS * ROWS * KEYS / 4u; i += T) {
           let at = S_AT + i / 8u * S_LINE + i % 8u;
           memory[at] = bitcast<vec4<u32>>(bitcast<vec4<f32>>(memory[at]) * keep(i / 8u));
         }
@@ -186,14 +215,17 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) t
     if (SHARED) {
       workgroupBarrier();
       for (var i = 0u; i < LOADS; i++) { // unroll
-        memory[(t + i * T) / D8 * LINE + (t + i * T) % D8] = k[i];
+        memory[(t + i * T) / D8 * LINE + (t + i * T) % D8] = k[K_REGISTERS + i];
+        if (LATE) { k[K_REGISTERS + i] = qkv[k_from + min(base + (AHEAD + 1u) * KEYS + (t + i * T) / D8, keys - 1u) * WIDTH + (t + i * T) % D8]; }
       }
       workgroupBarrier();
     }
+    }
+    // turn
   }
   workgroupBarrier();
 
-  sum += subgroupShuffleXor(sum, 16u);
+  sum += subgroupShuffleXor(sum, other);
   set_keep(row, 1.0 / sum);
   for (var j = 0u; j < FD; j++) { // unroll
     for (var i = 0u; i < FM; i++) { // unroll
@@ -201,14 +233,16 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) t
     }
     workgroupBarrier();
     // 8 channels of one query: matrix j of the first half of the channels, then of the second.
-    for (var i = t; i < ROWS * 4u; i += T) {
+    for (var i = t; i < HEADS * ROWS * 4u; i += T) {
       let m = i / 4u;
-      if (tile.x + m < tile.y) {
+      let query = tile.x + m % ROWS;
+      let head = head_of(wg.x, m / ROWS);
+      if (query < tile.y && head / GROUP == group) {
         let at = S_AT + m * S_LINE + i % 4u * 2u;
         let low = vec4<f16>(bitcast<vec4<f32>>(memory[at]) * keep(m));
         let next = vec4<f16>(bitcast<vec4<f32>>(memory[at + 1u]) * keep(m));
         let c = i % 4u / 2u * (D8 / 2u) + j * 2u + i % 2u;
-        y[((tile.x + m) * H + head) * D8 + c] = vec4(bitcast<vec2<u32>>(low), bitcast<vec2<u32>>(next));
+        y[(query * H + head) * D8 + c] = vec4(bitcast<vec2<u32>>(low), bitcast<vec2<u32>>(next));
       }
     }
     workgroupBarrier();

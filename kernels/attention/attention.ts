@@ -3,7 +3,7 @@ import { type Caps, PORTABLE_CAPS } from '../../src/gpu/adapter.ts';
 import type { Recorder } from '../../src/gpu/recorder.ts';
 import type { Tensor } from '../../src/gpu/tensor.ts';
 import { float, specialise, unroll } from '../../src/gpu/wgsl.ts';
-import { MATRIX, matrixCode, matrixFits } from './attention.matrix.ts';
+import { attentionMatrix, MATRIX, matrixFits } from './attention.matrix.ts';
 import source from './attention.wgsl' with { type: 'text' };
 import type { Sequences } from './sequences.ts';
 
@@ -62,12 +62,14 @@ export function attention(r: Recorder, a: Attention): void {
   const p = plan(r.gpu.caps, a);
   if (sequences.tileRows !== p.rows)
     throw new Error(`attention: its plan takes ${p.rows} queries a tile, the sequences have ${sequences.tileRows}`);
-  r.dispatch({
-    label: p.form === 'matrix' ? 'attention matrix' : 'attention',
-    code: p.form === 'matrix' ? matrixCode(a, r.gpu.description.software) : plainCode(a, p),
-    bindings: [a.qkv, sequences.tiles, a.y, sequences.tileCount],
-    grid: () => [H, sequences.tileCount.count],
-  });
+  if (p.form === 'matrix') attentionMatrix(r, a);
+  else
+    r.dispatch({
+      label: 'attention',
+      code: plainCode(a, p),
+      bindings: [a.qkv, sequences.tiles, a.y, sequences.tileCount],
+      grid: () => [H, sequences.tileCount.count],
+    });
 }
 
 function plainCode({ heads: H, kvHeads: KV, headDim, qkv }: Attention, p: PlainPlan): string {

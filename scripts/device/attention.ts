@@ -1,0 +1,122 @@
+/**
+ * Forms of attention's forward pass on subgroup matrices, checked and timed beside the one that the plan takes, and that
+ * one with a part left out (wrong results, and the time that the part costs):
+ *   EXPERIMENT=attention npx vite build --config scripts/device/experiment.vite.config.ts, then on the GPU machine:
+ *   node attention.mjs [--seconds 50]
+ */
+import { attentionCase } from '../../kernels/attention/attention.bench.ts';
+import {
+  attentionMatrix,
+  type MatrixForm,
+  matrixBytes,
+  matrixCode,
+  matrixFits,
+  measuredForm,
+} from '../../kernels/attention/attention.matrix.ts';
+import type { Attention } from '../../kernels/attention/attention.ts';
+import { time } from '../../src/bench.ts';
+import { Gpu } from '../../src/gpu/gpu.ts';
+import { Recorder } from '../../src/gpu/recorder.ts';
+
+const argument = (name: string) => process.argv.find((_, i) => process.argv[i - 1] === name);
+const seconds = Number(argument('--seconds') ?? 50);
+const started = performance.now();
+const left = () => seconds - (performance.now() - started) / 1000;
+
+const gpu = await Gpu.open();
+const { software } = gpu.description;
+if (!gpu.caps.matrix) throw new Error('this GPU has no subgroup matrices: there is nothing to compare');
+const SHAPES = [
+  [8, 512, 28, 4, 128],
+  [4, 2048, 28, 4, 128],
+  [16, 144, 28, 4, 128],
+  [16, 144, 40, 8, 128],
+  [8, 512, 14, 2, 64],
+  [16, 144, 14, 2, 64],
+] as const;
+
+const forms: MatrixForm[] = [];
+for (const heads of [1, 2])
+  for (const shared of [true, false])
+    for (const pad of [1, 2])
+      for (const [ahead, late] of [
+        [1, false],
+        [1, true],
+        [2, true],
+      ] as const)
+        forms.push({ heads, shared, ahead, late, pad });
+const nameOf = (f: MatrixForm, D: number) =>
+  `${f.heads} head${f.heads > 1 ? 's' : ''}, K and V ${f.shared ? 'in one place' : 'apart'}, ${f.ahead} ahead${f.late ? ' late' : ''}, pad ${f.pad}, ${matrixBytes(D, f)} B`;
+
+/** Takes a part out of the kernel. What is left still depends on the loop, so that the compiler keeps the rest. */
+const WITHOUT: [string, (code: string) => string][] = [
+  [
+    'reading K and V',
+    (code) => code.replace(/= qkv\[[kv]_from \+ min\((?:base|first)[^;]*;/g, '= vec4<u32>(base * 0u + t);'),
+  ],
+  ['exponentials', (code) => code.replace(/exp2\((x\[[^\]]*\] - top)\)/g, '($1)')],
+  ['the mask', (code) => code.replace(/select\(vec4\(LOWEST\), score, [^;]*;/g, 'score;')],
+  [
+    'scores through memory',
+    (code) =>
+      code.replace(/bitcast<vec4<f32>>\(memory\[S_AT \+ row \* S_LINE \+ quad\]\)/g, 'vec4<f32>(f32(base + quad))'),
+  ],
+  [
+    'rescaling',
+    (code) => code.replace('let rescale = workgroupUniformLoad(&grown);', 'workgroupBarrier();\nlet rescale = 1u;'),
+  ],
+  ['barriers', (code) => code.replaceAll('workgroupUniformLoad(&grown)', '1u').replaceAll('workgroupBarrier();', '')],
+];
+
+function withoutPart(edit: (code: string) => string) {
+  return (r: Recorder, a: Attention) => {
+    const form = measuredForm(a.headDim);
+    const whole = matrixCode(a, form, software);
+    const code = edit(whole);
+    if (code === whole) throw new Error('the kernel has no such part any more: see WITHOUT');
+    r.dispatch({
+      label: 'attention matrix',
+      code,
+      bindings: [a.qkv, a.sequences.tiles, a.y, a.sequences.tileCount],
+      grid: () => [a.heads, a.sequences.tileCount.count],
+    });
+  };
+}
+
+console.log(`${gpu.description.description}, tier ${gpu.caps.tier}`);
+for (const shape of SHAPES) {
+  const [S, n, heads, kvHeads, headDim] = shape;
+  const jobs = [
+    { name: `now: ${nameOf(measuredForm(headDim), headDim)}`, record: undefined, checked: true },
+    ...forms
+      .filter((form) => matrixFits(gpu.caps, { heads, kvHeads, headDim }, form))
+      .map((form) => ({
+        name: nameOf(form, headDim),
+        record: (r: Recorder, a: Attention) => attentionMatrix(r, a, form),
+        checked: true,
+      })),
+    ...WITHOUT.map(([part, edit]) => ({ name: `now without ${part}`, record: withoutPart(edit), checked: false })),
+  ];
+  for (const { name, record, checked } of jobs) {
+    if (left() < 1) break;
+    const one = attentionCase(gpu, shape, record);
+    const r = new Recorder(gpu);
+    await one.record(r);
+    const line = `${one.shape.padEnd(28)} ${name.padEnd(66)}`;
+    try {
+      const recording = await r.finish();
+      recording.replay();
+      const error = checked ? (await one.check()).toFixed(3) : '-';
+      const { ns, spread } = await time(recording, { warmMs: software ? 0 : 60 });
+      console.log(
+        `${line} ${(ns / 1e3).toFixed(1).padStart(8)} µs ±${(100 * spread).toFixed(1)} % ${(one.flops / ns / 1e3).toFixed(0).padStart(4)} TFLOP/s  error ${error}`,
+      );
+      recording.free();
+    } catch (error) {
+      console.log(`${line} ${(error as Error).message.slice(0, 200)}`);
+    }
+    one.free();
+  }
+  console.log(`${S} x ${n} done, ${left().toFixed(0)} s left`);
+}
+process.exit(0);
