@@ -43,12 +43,13 @@ function one(gpu: Gpu, S: number, n: number, heads: number, kvHeads: number, hea
       const dqkv = poisoned(gpu, 'dqkv', act, [T, width]);
       const [qkv, dy] = [qkvs.tensor(gpu, 'qkv', [T, width]), dys.tensor(gpu, 'dy', [T, inner])];
       const y = poisoned(gpu, 'y', act, [T, inner]);
-      made = [dqkv, qkv, dy, y];
+      const lse = poisoned(gpu, 'lse', 'f32', [T, heads]);
+      made = [dqkv, qkv, dy, y, lse];
       const packed = new Sequences(gpu, T, S, plan(gpu.caps, shape).rows);
       sequences = packed;
       packed.set(Array.from({ length: S }, () => new Uint32Array(n)));
-      await runOnce(gpu, (forward) => attention(forward, { qkv, y, sequences: packed, ...shape }));
-      attentionBackward(r, { qkv, y, dy, dqkv, sequences: packed, ...shape });
+      await runOnce(gpu, (forward) => attention(forward, { qkv, y, lse, sequences: packed, ...shape }));
+      attentionBackward(r, { qkv, y, lse, dy, dqkv, sequences: packed, ...shape });
     },
     async check() {
       const got = await output(gpu, made[0]);

@@ -7,7 +7,7 @@ import { compileAll, describeMatrixGpu, H200 } from '../../test/matrix_gpus.ts';
 import { EPS, expectClose, fromGpu, normal, poisoned, toGpu } from '../../test/numeric.ts';
 import { backwardMatrixCode } from './attention.backward.matrix.ts';
 import { attentionBackward, plainBackward, planBackward } from './attention.backward.ts';
-import { attentionBackwardRef, attentionRef } from './attention.ref.ts';
+import { attentionBackwardRef, attentionLse, attentionRef } from './attention.ref.ts';
 import type { AttentionShape } from './attention.ts';
 import { Sequences } from './sequences.ts';
 
@@ -19,9 +19,8 @@ const startsOf = (lengths: number[]) => {
 
 /**
  * A bound on the error of dqkv before it is stored, for a kernel that computes in f32 and reads a y that is off by
- * `yShare` of itself. With u = 2^-24: a score is off by (D + 3) u sum |q k| / sqrt(D), and p by that share of itself,
- * once for its own score and once for the sum it is divided by, along with WGSL's exp2, (6 + 5 |z|) u each, and n
- * roundoffs of that sum; dp and D are off by D + 3 roundoffs of their terms; then ds = p (dp - D) takes both over, and
+ * `yShare` of itself and a lse that was rounded to f32. With u = 2^-24: a score is off by (D + 3) u sum |q k| / sqrt(D), and p by that share of itself,
+ * along with WGSL's exp2, (6 + 5 |z|) u, and two roundoffs of lse; dp and D are off by D + 3 roundoffs of their terms; then ds = p (dp - D) takes both over, and
  * the sums over keys, or over queries of all heads, add as many roundoffs as they have terms. On subgroup matrices u is
  * 2^-22, and p and ds are rounded to f16, whose smallest number is 2^-24.
  */
@@ -58,14 +57,16 @@ function bound(
         const scores = keys.map((j) => sums(qkv, q, qkv, k(j)).map((x) => x / Math.sqrt(D)));
         const max = Math.max(...scores.map(([x]) => x));
         const total = scores.reduce((sum, [x]) => sum + Math.exp(x - max), 0);
-        const shares = scores.map(([x, size]) => (D + 3) * u * size + (6 + (5 * (max - x)) / Math.LN2) * u);
+        const lse = max + Math.log(total);
+        const shares = scores.map(
+          ([x, size]) => (D + 3) * u * size + (6 + (5 * (max - x)) / Math.LN2 + 2 * Math.abs(lse)) * u,
+        );
         const [along, alongSize] = sums(dy, out, y, out);
         const alongOff = ((D + 3) * u + yShare) * alongSize;
-        const own = shares.reduce((sum, share, j) => sum + (Math.exp(scores[j][0] - max) / total) * share, 0);
         const terms = (starts[n + 1] - starts[n]) * (H / KV) + 4;
         keys.forEach((j, i) => {
           const p = Math.exp(scores[i][0] - max) / total;
-          const share = 2 * (shares[i] + own + (2 * keys.length + 8) * u);
+          const share = 2 * shares[i];
           const [dp, dpSize] = sums(dy, out, qkv, v(j));
           const ds = Math.abs(p * (dp - along));
           const dsOff =
@@ -90,9 +91,10 @@ async function check(g: Gpu, shape: AttentionShape, tileRows: number, lengths: n
   const T = Math.max(...tokens) + 1;
   const sequences = new Sequences(g, T, Math.max(...lengths.map((l) => l.length)), tileRows);
   const [qkv, y, dy] = [width, inner, inner].map((w, i) => poisoned(g, `input ${i}`, g.activation, [T, w]));
+  const lse = poisoned(g, 'lse', 'f32', [T, heads]);
   const dqkv = poisoned(g, 'dqkv', g.activation, [T, width]);
   const r = new Recorder(g);
-  attentionBackward(r, { qkv, y, dy, dqkv, sequences, ...shape });
+  attentionBackward(r, { qkv, y, lse, dy, dqkv, sequences, ...shape });
   const matrix = planBackward(g.caps, shape, g.activation).form === 'matrix';
   expect(matrix).toBe(g.caps.matrix && headDim % 32 === 0 && headDim <= 128);
   const labels = ['attention backward queries', 'attention backward keys'];
@@ -118,6 +120,7 @@ async function check(g: Gpu, shape: AttentionShape, tileRows: number, lengths: n
       encoder.copyBufferToBuffer(input.buffer, 0, to.buffer, 0, Math.ceil((n * w * (g.caps.f16 ? 2 : 4)) / 4) * 4);
       g.device.queue.submit([encoder.finish()]);
     }
+    g.write(lse, Float32Array.from(attentionLse(values, starts, shape)));
     sequences.set(lengths[b].map((l) => new Uint32Array(l)));
     recording.replay();
     const got = await fromGpu(g, dqkv);

@@ -21,6 +21,8 @@ export interface AttentionBackward extends AttentionShape {
   y: Tensor;
   /** [T, heads headDim], of qkv's type */
   dy: Tensor;
+  /** f32 [T, heads]: the forward's */
+  lse: Tensor;
   /** [T, (heads + 2 kvHeads) headDim], of qkv's type: every row of the batch is written */
   dqkv: Tensor;
   /** With any tileRows. */
@@ -62,8 +64,8 @@ export function attentionBackward(r: Recorder, a: AttentionBackward): void {
       `attention backward: ${H} heads on ${KV}, each ${headDim} wide: the width must be a multiple of 8 up to 256, and the heads one of ${KV}`,
     );
   const p = planBackward(r.gpu.caps, a, qkv.dtype as 'f16');
-  const stats = r.scratch('attention stats', 'f32', [qkv.shape[0], H, 4]);
-  const common = [qkv, dy, dqkv, stats, sequences.tiles, sequences.tileCount];
+  const along = r.scratch('attention dy . y', 'f32', [qkv.shape[0], H]);
+  const common = [qkv, dy, dqkv, along, sequences.tiles, sequences.tileCount, a.lse];
   const slices = Math.ceil(sequences.tileRows / p.rows);
   const matrix = p.form === 'matrix' ? ' matrix' : '';
   const code = (of: 'queries' | 'keys') =>

@@ -1,14 +1,15 @@
 // What both backward kernels of attention share (Dao 2023, "FlashAttention-2", algorithm 2): a workgroup owns ROWS
 // rows, queries or keys, and streams the others past them, KEYS at a time, recomputing every weight:
 //
-//   p = exp2(s - top) / sum,   s = SCALE q . k         ds = p (dp - D),   dp = dy . v,   D = dy . y
+//   p = exp2(s - lse),   s = SCALE q . k               ds = p (dp - D),   dp = dy . v,   D = dy . y
 //
 //   qkv    Elem [T, (H + 2 KV) D]   q heads, k heads, v heads
 //   dy     Elem [T, H D]
 //   dqkv   Elem [T, (H + 2 KV) D]
-//   stats  f32  [T, H, 4]           (top, 1 / sum, D, -): a query's largest score, its sum of exponentials, D
+//   along  f32  [T, H]              D: made by attention.queries.wgsl, read by attention.keys.wgsl
 //   tiles  u32  [n, 4]              (first row, one past the last, sequence's first row, sequence)
 //   dim.x  n
+//   lse    f32  [T, H]              the forward pass's
 //
 // A thread has one owned row and D / PARTS of its channels in registers; threads of one part are neighbours, so a
 // staged vector is read once for all of them. Shares of a dot product meet in workgroup memory.
@@ -20,6 +21,7 @@
 @group(0) @binding(2) var<storage, read_write> dqkv: array<Vec>;
 @group(0) @binding(4) var<storage, read> tiles: array<vec4<u32>>;
 @group(0) @binding(5) var<uniform> dim: vec4<u32>;
+@group(0) @binding(6) var<storage, read> lse: array<f32>;
 
 const WG = ROWS * PARTS;
 const SLICE = D4 / PARTS;

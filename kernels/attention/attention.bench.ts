@@ -65,7 +65,7 @@ export function attentionCase(
       const wanted = (row: number, head: number) => (row * heads + head) % stride === 0;
       const expected = attentionRef(values, starts, shape, wanted);
       const arithmetic = p.form === 'matrix' ? MATRIX_ARITHMETIC : { keys: p.keys };
-      const bound = attentionBound(values, starts, shape, arithmetic, wanted);
+      const bound = attentionBound(values, starts, shape, arithmetic, wanted).y;
       for (let query = 0; query < T * heads; query += stride)
         for (let i = query * headDim; i < (query + 1) * headDim; i++) {
           const allowed = bound[i] + EPS[act] * Math.abs(expected[i]) + 2 ** -25;

@@ -3,7 +3,7 @@ import { expect } from 'vitest';
 import type { Gpu } from '../../src/gpu/gpu.ts';
 import { Recorder } from '../../src/gpu/recorder.ts';
 import { EPS, expectClose, fromGpu, normal, poisoned, toGpu } from '../../test/numeric.ts';
-import { type Arithmetic, attentionBound, attentionRef } from './attention.ref.ts';
+import { type Arithmetic, attentionBound, attentionLse, attentionRef } from './attention.ref.ts';
 import { type Attention, type AttentionShape, attention, plan } from './attention.ts';
 import { Sequences } from './sequences.ts';
 
@@ -46,7 +46,8 @@ export async function check(g: Gpu, shape: AttentionShape, batches: readonly Bat
   const qkv = poisoned(g, 'qkv', g.activation, [T, width]);
   const y = poisoned(g, 'y', g.activation, [T, heads * headDim]);
   const r = new Recorder(g);
-  (form?.record ?? attention)(r, { qkv, y, sequences, ...shape });
+  const lse = poisoned(g, 'lse', 'f32', [T, heads]);
+  (form?.record ?? attention)(r, { qkv, y, lse, sequences, ...shape });
   if (!form) expect(r.dispatches.map((d) => d.label)).toEqual([matrix ? 'attention matrix' : 'attention']);
   const recording = await r.finish();
   for (const { lengths, values } of batches) {
@@ -59,15 +60,19 @@ export async function check(g: Gpu, shape: AttentionShape, batches: readonly Bat
     recording.replay();
     const starts = startsOf(lengths);
     const size = tokens * heads * headDim;
-    const atol = attentionBound(values, starts, shape, arithmetic).map((b) => b + (g.caps.f16 ? 2 ** -25 : 0));
+    const bound = attentionBound(values, starts, shape, arithmetic);
+    const atol = bound.y.map((b) => b + (g.caps.f16 ? 2 ** -25 : 0));
     const result = await fromGpu(g, y);
     expectClose(result.slice(0, size), attentionRef(values, starts, shape), EPS[g.activation], atol);
     expect(result.slice((T - 1) * heads * headDim).every(Number.isNaN)).toBe(true);
+    const sums = await fromGpu(g, lse);
+    expectClose(sums.slice(0, tokens * heads), attentionLse(values, starts, shape), EPS.f32, bound.lse);
+    expect(sums.slice((T - 1) * heads).every(Number.isNaN)).toBe(true);
     g.free(input);
   }
   recording.free();
   sequences.free();
-  g.free(qkv, y);
+  g.free(qkv, y, lse);
 }
 
 /** Random values of unit deviation, with q and k scaled by `deviation` each: scores have its square as theirs. */

@@ -3,13 +3,14 @@
 //
 //   starts  u32 [S + 1]   where sequences end
 //
-// Stats come from attention.queries.wgsl. Tiles of keys are the forward's tiles of queries; a sequence's first one,
+// Tiles of keys are the forward's tiles of queries; a sequence's first one,
 // which has the most queries to stream, starts first.
 
-@group(0) @binding(3) var<storage, read> stats: array<vec4<f32>>;
-@group(0) @binding(6) var<storage, read> starts: array<u32>;
+@group(0) @binding(3) var<storage, read> along: array<f32>;
+@group(0) @binding(7) var<storage, read> starts: array<u32>;
 
-var<workgroup> streamed: array<vec4<f32>, KEYS>;
+// (lse, D)
+var<workgroup> streamed: array<vec2<f32>, KEYS>;
 
 @compute @workgroup_size(WG)
 fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) t: u32) {
@@ -41,7 +42,10 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) t
         staged[i] = vec4<f32>(qkv[query * WIDTH + head * D4 + i % D4]);
         staged[KEYS * D4 + i] = vec4<f32>(dy[(query * H + head) * D4 + i % D4]);
       }
-      if (t < KEYS) { streamed[t] = stats[min(base + t, end - 1u) * H + head]; }
+      if (t < KEYS) {
+        let at = min(base + t, end - 1u) * H + head;
+        streamed[t] = vec2(lse[at], along[at]);
+      }
       workgroupBarrier();
       for (var n = 0u; n < rounds; n++) {
         let at = part * BLOCK + n * ROWS + lane;
@@ -53,9 +57,9 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) t
         let o = streamed[i / ROWS];
         let query = base + i / ROWS;
         let w = pair(i);
-        let p = select(0.0, exp2(w.x - o.x) * o.y, query < end && first + i % ROWS <= query);
+        let p = select(0.0, exp2(w.x - o.x), query < end && first + i % ROWS <= query);
         shares[i] = p;
-        shares[PARTS * BLOCK + i] = p * (w.y - o.z);
+        shares[PARTS * BLOCK + i] = p * (w.y - o.y);
       }
       workgroupBarrier();
       for (var n = 0u; n < rounds; n++) {

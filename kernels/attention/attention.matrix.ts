@@ -4,6 +4,7 @@ import type { Recorder } from '../../src/gpu/recorder.ts';
 import { float, specialise, unroll } from '../../src/gpu/wgsl.ts';
 import source from './attention.matrix.wgsl' with { type: 'text' };
 import type { Attention, AttentionShape } from './attention.ts';
+import { lseText } from './lse.ts';
 
 /** Queries a workgroup takes, and keys it takes at a time. */
 export const MATRIX = { ROWS: 64, KEYS: 32 } as const;
@@ -56,13 +57,17 @@ export function attentionMatrix(r: Recorder, a: Attention, form = measuredForm(a
   r.dispatch({
     label: 'attention matrix',
     code: matrixCode(a, form, r.gpu.description.software),
-    bindings: [a.qkv, sequences.tiles, a.y, sequences.tileCount],
+    bindings: [a.qkv, sequences.tiles, a.y, sequences.tileCount, ...(a.lse ? [a.lse] : [])],
     grid: () => [kvHeads * Math.ceil(heads / kvHeads / form.heads), sequences.tileCount.count],
   });
 }
 
 /** The WGSL for a shape. `loops`: leave the loops over matrices as they are. */
-export function matrixCode({ heads, kvHeads, headDim: D }: AttentionShape, form: MatrixForm, loops = false): string {
+export function matrixCode(
+  { heads, kvHeads, headDim: D, lse }: AttentionShape & Pick<Attention, 'lse'>,
+  form: MatrixForm,
+  loops = false,
+): string {
   const { ROWS, KEYS } = MATRIX;
   const LOADS = (KEYS * D) / 8 / threads(form);
   const counts = {
@@ -89,6 +94,7 @@ export function matrixCode({ heads, kvHeads, headDim: D }: AttentionShape, form:
       ...{ HEADS: form.heads, SHARED: form.shared, LATE: form.late, PAD: form.pad },
       ...counts,
     },
+    include: [lseText(lse)],
   });
   return loops ? text : unroll(text, counts);
 }

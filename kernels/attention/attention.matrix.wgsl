@@ -4,6 +4,7 @@
 //   tiles  u32 [n, 4]              queries of one sequence: (first row, one past the last, sequence's first row, sequence)
 //   y      f16 [T, H D]
 //   dim.x  n
+//   lse.kept.wgsl or lse.none.wgsl
 //
 // Four subgroups take one head and the queries of one tile, at most ROWS = 64; KEYS = 32 at a time. A subgroup multiplies
 // 32 queries by 16 keys, and 32 rows of weights by D / 2 channels of V, so that each matrix it loads is used twice; q
@@ -227,6 +228,9 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) t
 
   sum += subgroupShuffleXor(sum, other);
   set_keep(row, 1.0 / sum);
+  let own = tile.x + row % ROWS;
+  let own_head = head_of(wg.x, row / ROWS);
+  if (half == 0u && own < tile.y && own_head / GROUP == group) { put_lse(own, own_head, top, sum); }
   for (var j = 0u; j < FD; j++) { // unroll
     for (var i = 0u; i < FM; i++) { // unroll
       subgroupMatrixStore<row_major>(&memory, S_AT + (sm + i * 16u) * S_LINE + sn * 4u, o[i * FD + j], S_LINE);

@@ -1,17 +1,13 @@
-// dq[t, h, :] = Σj ds[j] k[j] / sqrt(D) over the keys j from the first row of t's sequence up to t, and the stats that
+// dq[t, h, :] = Σj ds[j] k[j] / sqrt(D) over the keys j from the first row of t's sequence up to t, and D, which
 // attention.keys.wgsl reads. Layouts and constants: attention.backward.wgsl, which is included.
 //
 //   y  Elem [T, H D]
-//
-// The keys are streamed twice: for top and sum, online (Milakov and Gimelshein 2018), then for ds.
-// LOWEST is finite, so no infinity is subtracted from another; every query sees its sequence's first key first.
 
-@group(0) @binding(3) var<storage, read_write> stats: array<vec4<f32>>;
-@group(0) @binding(6) var<storage, read> y: array<Vec>;
+@group(0) @binding(3) var<storage, read_write> along: array<f32>;
+@group(0) @binding(7) var<storage, read> y: array<Vec>;
 
-const LOWEST = -1e30;
-
-var<workgroup> owned: array<vec4<f32>, ROWS>;
+// (lse, D)
+var<workgroup> owned: array<vec2<f32>, ROWS>;
 
 fn stage(to: u32, head: u32, row: u32, count: u32, t: u32) {
   for (var i = t; i < KEYS * D4; i += WG) {
@@ -37,38 +33,19 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) t
   var q: Slice;
   var d: Slice;
   var dq: Slice;
-  var along = 0.0;
+  var own = 0.0;
   for (var j = 0u; j < SLICE; j++) {
     q[j] = vec4<f32>(qkv[row * WIDTH + head * D4 + part * SLICE + j]) * SCALE;
     d[j] = vec4<f32>(dy[(row * H + head) * D4 + part * SLICE + j]);
-    along += dot(d[j], vec4<f32>(y[(row * H + head) * D4 + part * SLICE + j]));
+    own += dot(d[j], vec4<f32>(y[(row * H + head) * D4 + part * SLICE + j]));
   }
-  shares[part * ROWS + lane] = along;
+  shares[part * ROWS + lane] = own;
   workgroupBarrier();
-  along = 0.0;
-  for (var p = 0u; p < PARTS; p++) { along += shares[p * ROWS + lane]; }
-
-  let last = row - tile.z;
-  var top = LOWEST;
-  var sum = 0.0;
-  for (var base = 0u; base < keys; base += KEYS) {
-    stage(0u, kHead, tile.z + base, keys - base, t);
-    workgroupBarrier();
-    for (var k = 0u; k < rounds; k++) { shares[part * BLOCK + k * ROWS + lane] = share(&q, k * D4 + part * SLICE); }
-    workgroupBarrier();
-    for (var k = 0u; k < rounds; k++) {
-      var s = 0.0;
-      for (var p = 0u; p < PARTS; p++) { s += shares[p * BLOCK + k * ROWS + lane]; }
-      s = select(LOWEST, s, base + k <= last);
-      let above = max(top, s);
-      sum = sum * exp2(top - above) + exp2(s - above);
-      top = above;
-    }
-  }
-  let stat = vec4(top, 1.0 / sum, along, 0.0);
+  own = 0.0;
+  for (var p = 0u; p < PARTS; p++) { own += shares[p * ROWS + lane]; }
   if (part == 0u) {
-    owned[lane] = stat;
-    if (first + lane < tile.y) { stats[row * H + head] = stat; }
+    owned[lane] = vec2(lse[row * H + head], own);
+    if (first + lane < tile.y) { along[row * H + head] = own; }
   }
   workgroupBarrier();
 
@@ -85,8 +62,8 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) t
     for (var i = t; i < BLOCK; i += WG) {
       let o = owned[i % ROWS];
       let v = pair(i);
-      let p = select(0.0, exp2(v.x - o.x) * o.y, tile.z + base + i / ROWS <= first + i % ROWS);
-      shares[i] = p * (v.y - o.z);
+      let p = select(0.0, exp2(v.x - o.x), tile.z + base + i / ROWS <= first + i % ROWS);
+      shares[i] = p * (v.y - o.y);
     }
     workgroupBarrier();
     for (var k = 0u; k < rounds; k++) {

@@ -23,6 +23,17 @@ export function attentionRef(
   return y;
 }
 
+/** log2 of the sum of exp2 of every query's scores in units of log2: [T, H]. */
+export function attentionLse(qkv: ArrayLike<number>, starts: ArrayLike<number>, s: AttentionShape): Float64Array {
+  const lse = new Float64Array(starts[starts.length - 1] * s.heads);
+  forEachQuery(qkv, starts, s, ({ row, head, x, p }) => {
+    // p = exp(x - log sum exp x), and the largest is far from 0.
+    const at = x.reduce((most, score, j) => (score > x[most] ? j : most), 0);
+    lse[row * s.heads + head] = (x[at] - Math.log(p[at])) / Math.LN2;
+  });
+  return lse;
+}
+
 /** dy [T, H D] -> the gradient of qkv. With dp = dy . v: ds = p (dp - sum p dp), then dq = ds k, dk = ds q, scaled. */
 export function attentionBackwardRef(
   qkv: ArrayLike<number>,
@@ -62,7 +73,7 @@ export interface Arithmetic {
 }
 
 /**
- * A bound on |y - attentionRef| before y is stored. With u the roundoff of sums and w = 2^-24:
+ * A bound on |y - attentionRef| before y is stored, and on that of attentionLse. With u the roundoff of sums and w = 2^-24:
  *
  *   a score x is off by (D + 3) u sum |q k| / sqrt(D), and p by that share of itself;
  *   WGSL's exp2 of a number z by (6 + 4 |z|) w, z itself by |z| w; the rescaling of round after round multiplies
@@ -70,7 +81,8 @@ export interface Arithmetic {
  *   and 5 w of each power of two of headroom; then p is rounded;
  *   n products and sums add (n + 4) u of sum p |v|, the sum of p as much of itself, their quotient 5 w.
  *
- * y is a quotient of two sums over the same p: its error is at most the numerator's plus |y| times the denominator's.
+ * y is a quotient of two sums over the same p: its error is at most the numerator's plus |y| times the denominator's. The
+ * denominator's, and that of the scores, is also lse's.
  */
 export function attentionBound(
   qkv: ArrayLike<number>,
@@ -78,21 +90,28 @@ export function attentionBound(
   s: AttentionShape,
   { keys, roundoff: u = 2 ** -24, weight = 0, weightFloor = 0, headroom = 0 }: Arithmetic,
   wanted?: Wanted,
-): Float64Array {
+): { y: Float64Array; lse: Float64Array } {
   const w = 2 ** -24;
   const { heads: H, headDim: D } = s;
   const bound = new Float64Array(starts[starts.length - 1] * H * D);
+  const lse = new Float64Array(starts[starts.length - 1] * H);
   const add = ({ row, head, q, k, v, p, x }: Query) => {
     const n = p.length;
     const max = Math.max(...x);
+    const size = (j: number) => {
+      let sum = 0;
+      for (let d = 0; d < D; d++) sum += Math.abs(qkv[q + d] * qkv[k(j) + d]);
+      return ((D + 3) * u * sum) / Math.sqrt(D);
+    };
     const off = p.map((share, j) => {
-      let size = 0;
-      for (let d = 0; d < D; d++) size += Math.abs(qkv[q + d] * qkv[k(j) + d]);
-      const score = ((D + 3) * u * size) / Math.sqrt(D);
       const exponent = (max - x[j]) / Math.LN2 + headroom;
-      return share * Math.expm1(score + (6 + 7 * Math.ceil(n / keys) + 5 * exponent) * w + weight) + weightFloor;
+      return share * Math.expm1(size(j) + (6 + 7 * Math.ceil(n / keys) + 5 * exponent) * w + weight) + weightFloor;
     });
     const denominator = off.reduce((a, b) => a + b) + (n + 9) * u;
+    // What p's errors leave out: the largest score's own, which the rescaling takes out of y and not out of lse.
+    const own = Math.max(...p.map((_, j) => size(j)));
+    lse[row * H + head] =
+      (denominator + own) / Math.LN2 + 4 * w * (Math.abs(max) / Math.LN2 + Math.log2(n) + headroom + 1);
     for (let d = 0; d < D; d++) {
       let [y, numerator] = [0, 0];
       for (let j = 0; j < n; j++) {
@@ -103,7 +122,7 @@ export function attentionBound(
     }
   };
   forEachQuery(qkv, starts, s, add, wanted);
-  return bound;
+  return { y: bound, lse };
 }
 
 interface Query {

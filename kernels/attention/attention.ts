@@ -5,6 +5,7 @@ import type { Tensor } from '../../src/gpu/tensor.ts';
 import { float, specialise, unroll } from '../../src/gpu/wgsl.ts';
 import { attentionMatrix, MATRIX, matrixFits } from './attention.matrix.ts';
 import source from './attention.wgsl' with { type: 'text' };
+import { lseText } from './lse.ts';
 import type { Sequences } from './sequences.ts';
 
 export interface AttentionShape {
@@ -20,6 +21,8 @@ export interface Attention extends AttentionShape {
   qkv: Tensor;
   /** [T, heads headDim], of qkv's type */
   y: Tensor;
+  /** f32 [T, heads], where the gradient is wanted: log2 of the sum of exp2 of a query's scores in units of log2. */
+  lse?: Tensor;
   /** Made with the plan's `rows` as its tileRows. */
   sequences: Sequences;
 }
@@ -67,18 +70,19 @@ export function attention(r: Recorder, a: Attention): void {
     r.dispatch({
       label: 'attention',
       code: plainCode(a, p),
-      bindings: [a.qkv, sequences.tiles, a.y, sequences.tileCount],
+      bindings: [a.qkv, sequences.tiles, a.y, sequences.tileCount, ...(a.lse ? [a.lse] : [])],
       grid: () => [H, sequences.tileCount.count],
     });
 }
 
-function plainCode({ heads: H, kvHeads: KV, headDim, qkv }: Attention, p: PlainPlan): string {
+function plainCode({ heads: H, kvHeads: KV, headDim, qkv, lse }: Attention, p: PlainPlan): string {
   const SCALE = float(Math.LOG2E / Math.sqrt(headDim));
   const counts = { EACH: p.each, SLICE: headDim / 4 / p.parts };
   const text = specialise(source, {
     enable: qkv.dtype === 'f16' ? ['f16'] : [],
     alias: { Vec: `vec4<${qkv.dtype}>` },
     constants: { H, KV, D4: headDim / 4, ROWS: p.rows, EACH: p.each, PARTS: p.parts, KEYS: p.keys, SCALE },
+    include: [lseText(lse)],
   });
   return unroll(text, counts);
 }

@@ -8,6 +8,7 @@
 //   tiles  u32  [n, 4]              queries of one sequence: (first row, one past the last, sequence's first row, sequence)
 //   y      Elem [T, H D]
 //   dim.x  n
+//   lse.kept.wgsl or lse.none.wgsl
 //
 // A workgroup takes one head and the queries of one tile, at most ROWS. A thread has EACH of these queries and
 // D / PARTS of their channels, q and o, in registers. KEYS keys at a time, K and then V are staged in the same
@@ -125,6 +126,7 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) t
       for (var j = 0u; j < SLICE; j++) { // unroll
         y[(row * H + head) * D4 + part * SLICE + j] = Vec(o[n][j] / sum[n]);
       }
+      if (part == 0u) { put_lse(row, head, top[n], sum[n]); }
     }
   }
 }

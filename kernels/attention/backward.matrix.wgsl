@@ -20,6 +20,7 @@
 @group(0) @binding(2) var<storage, read_write> dqkv: array<vec4<u32>>;
 @group(0) @binding(4) var<storage, read> tiles: array<vec4<u32>>;
 @group(0) @binding(5) var<uniform> dim: vec4<u32>;
+@group(0) @binding(6) var<storage, read> lse: array<f32>;
 
 const T = 128u;
 const D8 = D / 8u;

@@ -1,10 +1,11 @@
 // attention.keys.wgsl on subgroup matrices: dk and dv. Includes backward.matrix.wgsl, which has the layouts and
-// constants; stats come from queries.matrix.wgsl. Scores are [keys, queries] here: left matrices are k and v.
+// constants. Scores are [keys, queries] here: left matrices are k and v.
 
-@group(0) @binding(3) var<storage, read> stats: array<vec4<f32>>;
-@group(0) @binding(6) var<storage, read> starts: array<u32>;
+@group(0) @binding(3) var<storage, read> along: array<f32>;
+@group(0) @binding(7) var<storage, read> starts: array<u32>;
 
-var<workgroup> streamed: array<vec4<f32>, KEYS>;
+// (lse, D)
+var<workgroup> streamed: array<vec2<f32>, KEYS>;
 
 @compute @workgroup_size(T)
 fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) t: u32) {
@@ -65,7 +66,10 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) t
       memory[A_AT + (t + i * T) / D8 * LINE + (t + i * T) % D8] = q[i];
       memory[B_AT + (t + i * T) / D8 * LINE + (t + i * T) % D8] = g[i];
     }
-    if (t < KEYS) { streamed[t] = stats[min(base + t, end - 1u) * H + head]; }
+    if (t < KEYS) {
+      let at = min(base + t, end - 1u) * H + head;
+      streamed[t] = vec2(lse[at], along[at]);
+    }
     workgroupBarrier();
     let last = base + KEYS >= end;
     let next = select(base + KEYS, first, last);
@@ -99,7 +103,7 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) t
       for (var j = 0u; j < FOUR; j++) { // unroll
         let n = (part * QUADS + i) * 4u + j;
         let o = streamed[n];
-        p[i][j] = select(0.0, exp2(x[j] - o.x) * o.y, base + n < end && first + row <= base + n);
+        p[i][j] = select(0.0, exp2(x[j] - o.x), base + n < end && first + row <= base + n);
       }
     }
     workgroupBarrier();
@@ -111,7 +115,7 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) t
     for (var i = 0u; i < QUADS; i++) { // unroll
       let x = bitcast<vec4<f32>>(memory[score(row, part, i)]);
       let n = (part * QUADS + i) * 4u;
-      ds[i] = p[i] * (x - vec4(streamed[n].z, streamed[n + 1u].z, streamed[n + 2u].z, streamed[n + 3u].z));
+      ds[i] = p[i] * (x - vec4(streamed[n].y, streamed[n + 1u].y, streamed[n + 2u].y, streamed[n + 3u].y));
     }
     workgroupBarrier();
     for (var i = 0u; i < PAIRS; i++) { // unroll

@@ -1,10 +1,8 @@
-// attention.queries.wgsl on subgroup matrices: dq, and the stats that keys.matrix.wgsl reads. Includes
+// attention.queries.wgsl on subgroup matrices: dq, and D, which keys.matrix.wgsl reads. Includes
 // backward.matrix.wgsl, which has the layouts and constants.
 
-@group(0) @binding(3) var<storage, read_write> stats: array<vec4<f32>>;
-@group(0) @binding(6) var<storage, read> y: array<vec4<u32>>;
-
-const LOWEST = -1e30;
+@group(0) @binding(3) var<storage, read_write> along: array<f32>;
+@group(0) @binding(7) var<storage, read> y: array<vec4<u32>>;
 
 @compute @workgroup_size(T)
 fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) t: u32) {
@@ -47,71 +45,23 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) t
   let row = t / 32u * OWN_ROWS + t % OWN_ROWS;
   let part = t % 32u / OWN_ROWS;
   let own = min(first + row, tile.y - 1u);
-  var along = 0.0;
+  var own_d = 0.0;
   for (var c = part * (D8 / PARTS); c < (part + 1u) * (D8 / PARTS); c++) {
-    along += dot8(dy[(own * H + head) * D8 + c], y[(own * H + head) * D8 + c]);
+    own_d += dot8(dy[(own * H + head) * D8 + c], y[(own * H + head) * D8 + c]);
   }
+
+  for (var mask = OWN_ROWS; mask < 32u; mask *= 2u) { own_d += subgroupShuffleXor(own_d, mask); }
+  let own_lse = lse[own * H + head];
+  if (part == 0u && first + row < tile.y) { along[own * H + head] = own_d; }
 
   var k: array<vec4<u32>, LOADS>;
   var v: array<vec4<u32>, LOADS>;
-  for (var i = 0u; i < LOADS; i++) { // unroll
-    k[i] = qkv[k_from + min((t + i * T) / D8, keys - 1u) * WIDTH + (t + i * T) % D8];
-  }
-  workgroupBarrier();
-  // Each thread its own top and sum, of its share of the keys (Milakov and Gimelshein 2018), added up at the end.
-  var top = LOWEST;
-  var sum = 0.0;
-  for (var base = 0u; base < keys; base += KEYS) {
-    for (var i = 0u; i < LOADS; i++) { // unroll
-      memory[A_AT + (t + i * T) / D8 * LINE + (t + i * T) % D8] = k[i];
-    }
-    workgroupBarrier();
-    for (var i = 0u; i < LOADS; i++) { // unroll
-      k[i] = qkv[k_from + min(base + KEYS + (t + i * T) / D8, keys - 1u) * WIDTH + (t + i * T) % D8];
-    }
-    var s: array<subgroup_matrix_result<f32, 16, 16>, FM>;
-    for (var i = 0u; i < FM; i++) { // unroll
-      s[i] = subgroup_matrix_result<f32, 16, 16>();
-    }
-    for (var d = 0u; d < KD; d++) { // unroll
-      let b = subgroupMatrixLoad<subgroup_matrix_right<f16, 16, 16>, col_major>(&memory, A_AT + sn * 16u * LINE + d * 2u, LINE);
-      for (var i = 0u; i < FM; i++) { // unroll
-        s[i] = subgroupMatrixMultiplyAccumulate(q[i * KD + d], b, s[i]);
-      }
-    }
-    for (var i = 0u; i < FM; i++) { // unroll
-      subgroupMatrixStore<row_major>(&memory, S_AT + (sm + i * 16u) * S_LINE + sn * 4u, s[i], S_LINE);
-    }
-    workgroupBarrier();
-    var x: array<vec4<f32>, QUADS>;
-    var above = top;
-    for (var i = 0u; i < QUADS; i++) { // unroll
-      let key = base + (part * QUADS + i) * 4u + vec4(0u, 1u, 2u, 3u);
-      x[i] = select(vec4(LOWEST), bitcast<vec4<f32>>(memory[score(row, part, i)]) * SCALE, key <= vec4(own - tile.z));
-      above = max(above, max(max(x[i].x, x[i].y), max(x[i].z, x[i].w)));
-    }
-    sum *= exp2(top - above);
-    top = above;
-    for (var i = 0u; i < QUADS; i++) { // unroll
-      sum += dot(exp2(x[i] - top), vec4(1.0));
-    }
-  }
-  for (var mask = OWN_ROWS; mask < 32u; mask *= 2u) {
-    let other = subgroupShuffleXor(top, mask);
-    let above = max(top, other);
-    let more = subgroupShuffleXor(sum, mask);
-    sum = sum * exp2(top - above) + more * exp2(other - above);
-    top = above;
-    along += subgroupShuffleXor(along, mask);
-  }
-  let inverse = 1.0 / sum;
-  if (part == 0u && first + row < tile.y) { stats[own * H + head] = vec4(top, inverse, along, 0.0); }
-
   for (var i = 0u; i < LOADS; i++) { // unroll
     let at = min((t + i * T) / D8, keys - 1u) * WIDTH + (t + i * T) % D8;
     k[i] = qkv[k_from + at];
     v[i] = qkv[v_from + at];
   }
+  workgroupBarrier();
   var dq: array<subgroup_matrix_result<f32, 16, 16>, FM * FD>;
   for (var base = 0u; base < keys; base += KEYS) {
     for (var i = 0u; i < LOADS; i++) { // unroll
@@ -146,7 +96,7 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) t
     for (var i = 0u; i < QUADS; i++) { // unroll
       let key = base + (part * QUADS + i) * 4u + vec4(0u, 1u, 2u, 3u);
       let x = bitcast<vec4<f32>>(memory[score(row, part, i)]) * SCALE;
-      p[i] = select(vec4(0.0), exp2(x - top) * inverse, key <= vec4(own - tile.z));
+      p[i] = select(vec4(0.0), exp2(x - own_lse), key <= vec4(own - tile.z));
     }
     workgroupBarrier();
     for (var i = 0u; i < FM; i++) { // unroll
@@ -154,7 +104,7 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) t
     }
     workgroupBarrier();
     for (var i = 0u; i < QUADS; i++) { // unroll
-      p[i] *= bitcast<vec4<f32>>(memory[score(row, part, i)]) - along;
+      p[i] *= bitcast<vec4<f32>>(memory[score(row, part, i)]) - own_d;
     }
     workgroupBarrier();
     for (var i = 0u; i < PAIRS; i++) { // unroll

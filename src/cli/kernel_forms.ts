@@ -64,7 +64,7 @@ export function kernelForms(gpu: Gpu): KernelForm[] {
       const dqkv = gpu.tensor('dqkv', gpu.activation, s.qkv.shape);
       const dW = gpu.tensor('dW', 'f32', [heads * headDim, C]);
       const { weight: W } = qkv.parts[0];
-      attentionBackward(r, { qkv: s.qkv, y: s.a, dy, dqkv, sequences: seqs, ...CONFIG });
+      attentionBackward(r, { qkv: s.qkv, y: s.a, lse: pooled, dy, dqkv, sequences: seqs, ...CONFIG });
       linearBackward(r, { dy: dqkv, weight: W, dx: s.a, rows: seqs.tokens });
       loraBackward(r, { x: s.a, lora, dy, rows: seqs.tokens, dx: s.a, dA: { data: dW }, dB: { data: dW } });
       weightGradient(r, { dy, x: s.a, N: heads * headDim, dW: { data: dW }, rows: seqs.tokens });

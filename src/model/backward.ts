@@ -35,6 +35,8 @@ export interface BackwardActivations {
   kept?: KeptActivations[];
   /** Then also d(x) Aᵀ of every adapter, by its site. */
   H: Map<number, Tensor>;
+  /** f32 [T, heads]: attention's log-sum-exp, of layers that are run again. */
+  lse: Tensor;
   /** f32 [T, hidden]: the residual stream's gradient. */
   dh: Tensor;
   /** [T, hidden]: the same as products read it, in the tier's activation type, as all below. */
@@ -61,12 +63,14 @@ export function backwardActivations(gpu: Gpu, w: ModelWeights, maxTokens: number
     qkv: make(`qkv of layer ${i}`, (c.heads + 2 * c.kvHeads) * c.headDim),
     mixed: make(`mixed of layer ${i}`, c.heads * c.headDim),
     gateUp: make(`gateUp of layer ${i}`, 2 * c.ffnSize),
+    lse: make(`log-sum-exp of layer ${i}`, c.heads, 'f32'),
   });
   const loras = w.layers.flatMap(projections).flatMap((p) => p.loras);
   return {
     kept: keep ? w.layers.map((_, i) => keptOf(i)) : undefined,
     H: new Map(keep ? loras.map(({ site, lora }) => [site, make(`H ${site}`, lora.A.shape[0], 'f32')]) : []),
     inputs: Array.from({ length: c.layers }, (_, i) => make(`input of layer ${i}`, C, 'f32')),
+    lse: make('log-sum-exp', c.heads, 'f32'),
     dh: make('dh', C, 'f32'),
     dy: make('dy', C),
     da: make('da', C),
@@ -90,8 +94,9 @@ export function backwardBytes(c: ModelConfig, activation: 'f16' | 'f32'): { perT
   const bytes = activation === 'f16' ? 2 : 4;
   const [mixed, qkv] = [c.heads * c.headDim, (c.heads + 2 * c.kvHeads) * c.headDim];
   return {
-    perToken: 4 * (c.layers + 1) * c.hiddenSize + bytes * (2 * c.hiddenSize + mixed + 2 * qkv + c.ffnSize),
-    kept: c.layers * (4 * c.hiddenSize + bytes * (mixed + qkv + 2 * c.ffnSize)),
+    perToken:
+      4 * (c.layers + 1) * c.hiddenSize + 4 * c.heads + bytes * (2 * c.hiddenSize + mixed + 2 * qkv + c.ffnSize),
+    kept: c.layers * (4 * (c.hiddenSize + c.heads) + bytes * (mixed + qkv + 2 * c.ffnSize)),
   };
 }
 
@@ -153,7 +158,7 @@ function layerBackward(
   const rows = seqs.tokens;
   const shape = { heads: c.heads, kvHeads: c.kvHeads, headDim: c.headDim };
   const down = DOWN_SCALE[r.gpu.activation];
-  const s = own ? { ...shared, ...own } : shared;
+  const s = { ...shared, lse: b.lse, ...own };
   const mid = own ? own.mid : s.h;
   const normed = (weight: Tensor, x: Tensor) => {
     const data = gradients.get(weight);
@@ -178,7 +183,7 @@ function layerBackward(
   normed(L.postNorm, mid);
   copy(r, { x: b.dh, y: b.dy, rows });
   projectBackward(r, L.o, gradients, { x: s.mixed, dy: b.dy, dx: b.dmixed, rows, dropout, H });
-  attentionBackward(r, { qkv: s.qkv, y: s.mixed, dy: b.dmixed, dqkv: b.dqkv, sequences: seqs, ...shape });
+  attentionBackward(r, { qkv: s.qkv, y: s.mixed, lse: s.lse, dy: b.dmixed, dqkv: b.dqkv, sequences: seqs, ...shape });
   ropeBackward(r, { x: b.dqkv, y: b.dflat, positions: seqs.positions, table: s.ropeTable, rows, ...shape });
   rmsNorm(r, { x: input, weight: L.inputNorm, y: s.a, rows, eps: c.rmsEps });
   projectBackward(r, L.qkv, gradients, { x: s.a, dy: b.dflat, dx: last ? undefined : b.da, rows, dropout, H });

@@ -41,7 +41,12 @@ export interface Activations {
 export interface KeptActivations extends Pick<Activations, 'qkv' | 'mixed' | 'gateUp'> {
   /** f32 [T, hidden]: the residual stream in the middle of the layer. */
   mid: Tensor;
+  /** f32 [T, heads]: attention's log-sum-exp. */
+  lse: Tensor;
 }
+
+/** Where a layer works: the activations, and what its backward pass wants beside them. */
+type Workspace = Activations & Partial<KeptActivations>;
 
 /** What a training step or a calibration asks of a forward pass. */
 export interface ForwardOptions {
@@ -137,7 +142,7 @@ export function layer(
   r: Recorder,
   c: ModelConfig,
   w: LayerWeights,
-  s: Activations & { mid?: Tensor },
+  s: Workspace,
   seqs: Sequences,
   t: ForwardOptions = {},
 ): void {
@@ -151,7 +156,7 @@ export function upToDown(
   r: Recorder,
   c: ModelConfig,
   w: LayerWeights,
-  s: Activations & { mid?: Tensor },
+  s: Workspace,
   seqs: Sequences,
   t: ForwardOptions = {},
 ): void {
@@ -160,7 +165,7 @@ export function upToDown(
   rmsNorm(r, { x: s.h, weight: w.inputNorm, y: s.a, rows, eps: c.rmsEps });
   project(r, w.qkv, { x: s.a, y: s.flat, rows, ...t });
   rope(r, { x: s.flat, y: s.qkv, positions: seqs.positions, table: s.ropeTable, rows, ...shape });
-  attention(r, { qkv: s.qkv, y: s.mixed, sequences: seqs, ...shape });
+  attention(r, { qkv: s.qkv, y: s.mixed, lse: s.lse, sequences: seqs, ...shape });
   project(r, w.o, { x: s.mixed, y: s.h, rows, add: true, ...t });
   if (s.mid) copy(r, { x: s.h, y: s.mid, rows });
   rmsNorm(r, { x: s.h, weight: w.postNorm, y: s.a, rows, eps: c.rmsEps });
