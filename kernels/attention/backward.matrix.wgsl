@@ -32,6 +32,7 @@ const B_AT = KEYS * LINE;
 const S_AT = 2u * KEYS * LINE;
 const OWN_ROWS = ROWS / 4u;    // rows whose weights a subgroup makes
 const PARTS = T / ROWS;        // threads a row
+const OWN_GROUPS = QUADS % 4u == 0u; // a thread's f16 go where none but its own f32 were
 
 var<workgroup> memory: array<vec4<u32>, max(S_AT + ROWS * S_LINE, ROWS * LINE)>;
 

@@ -117,7 +117,7 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) t
       let n = (part * QUADS + i) * 4u;
       ds[i] = p[i] * (x - vec4(streamed[n].y, streamed[n + 1u].y, streamed[n + 2u].y, streamed[n + 3u].y));
     }
-    workgroupBarrier();
+    if (!OWN_GROUPS) { workgroupBarrier(); }
     for (var i = 0u; i < PAIRS; i++) { // unroll
       let at = weight(row, part, 2u * i);
       memory[at] = halves(ds[2u * i], ds[2u * i + 1u]);

@@ -4,6 +4,10 @@
 @group(0) @binding(3) var<storage, read_write> along: array<f32>;
 @group(0) @binding(7) var<storage, read> y: array<vec4<u32>>;
 
+// dp takes the place of V, which is done with then, where it is large enough; else that of the scores.
+const APART = ROWS * S_LINE <= KEYS * LINE;
+const DP_AT = select(S_AT, B_AT, APART);
+
 @compute @workgroup_size(T)
 fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) t: u32) {
   let head = wg.x;
@@ -92,6 +96,11 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) t
       subgroupMatrixStore<row_major>(&memory, S_AT + (sm + i * 16u) * S_LINE + sn * 4u, s[i], S_LINE);
     }
     workgroupBarrier();
+    if (APART) {
+      for (var i = 0u; i < FM; i++) { // unroll
+        subgroupMatrixStore<row_major>(&memory, DP_AT + (sm + i * 16u) * S_LINE + sn * 4u, dp[i], S_LINE);
+      }
+    }
     var p: array<vec4<f32>, QUADS>;
     for (var i = 0u; i < QUADS; i++) { // unroll
       let key = base + (part * QUADS + i) * 4u + vec4(0u, 1u, 2u, 3u);
@@ -99,14 +108,16 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) t
       p[i] = select(vec4(0.0), exp2(x - own_lse), key <= vec4(own - tile.z));
     }
     workgroupBarrier();
-    for (var i = 0u; i < FM; i++) { // unroll
-      subgroupMatrixStore<row_major>(&memory, S_AT + (sm + i * 16u) * S_LINE + sn * 4u, dp[i], S_LINE);
+    if (!APART) {
+      for (var i = 0u; i < FM; i++) { // unroll
+        subgroupMatrixStore<row_major>(&memory, DP_AT + (sm + i * 16u) * S_LINE + sn * 4u, dp[i], S_LINE);
+      }
+      workgroupBarrier();
     }
-    workgroupBarrier();
     for (var i = 0u; i < QUADS; i++) { // unroll
-      p[i] *= bitcast<vec4<f32>>(memory[score(row, part, i)]) - own_d;
+      p[i] *= bitcast<vec4<f32>>(memory[DP_AT + score(row, part, i) - S_AT]) - own_d;
     }
-    workgroupBarrier();
+    if (!APART && !OWN_GROUPS) { workgroupBarrier(); }
     for (var i = 0u; i < PAIRS; i++) { // unroll
       memory[weight(row, part, 2u * i)] = halves(p[2u * i], p[2u * i + 1u]);
     }
