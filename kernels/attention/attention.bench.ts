@@ -29,11 +29,11 @@ const SOFTWARE: typeof SHAPES = [
 export const bench: Bench = (gpu) =>
   (gpu.description.software ? SOFTWARE : SHAPES).map((shape) => attentionCase(gpu, shape));
 
-/** `S` sequences of `n` tokens; `record` for a form that the plan does not choose, with the plan's tiles of queries. */
+/** `S` sequences of `n` tokens; `form` is one that the plan does not choose, and its queries a tile. */
 export function attentionCase(
   gpu: Gpu,
   [S, n, heads, kvHeads, headDim]: readonly [S: number, n: number, heads: number, kvHeads: number, headDim: number],
-  record: (r: Recorder, a: Attention) => void = attention,
+  form?: { rows: number; record: (r: Recorder, a: Attention) => void },
 ): BenchCase {
   const act = gpu.activation;
   const shape = { heads, kvHeads, headDim };
@@ -51,9 +51,9 @@ export function attentionCase(
     flops: 4 * headDim * heads * S * ((n * (n + 1)) / 2),
     record(r) {
       made = [noise.tensor(gpu, 'qkv', [T, width]), poisoned(gpu, 'y', act, [T, heads * headDim])];
-      sequences = new Sequences(gpu, T, S, p.rows);
+      sequences = new Sequences(gpu, T, S, form?.rows ?? p.rows);
       sequences.set(Array.from({ length: S }, () => new Uint32Array(n)));
-      record(r, { qkv: made[0], y: made[1], sequences, ...shape });
+      (form?.record ?? attention)(r, { qkv: made[0], y: made[1], sequences, ...shape });
     },
     async check() {
       const y = await output(gpu, made[1]);

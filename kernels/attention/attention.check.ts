@@ -38,7 +38,7 @@ export async function check(g: Gpu, shape: AttentionShape, batches: readonly Bat
   const width = (heads + 2 * kvHeads) * headDim;
   const matrix = g.caps.matrix && headDim % 32 === 0 && headDim <= 128;
   const planned = plan(g.caps, shape);
-  const arithmetic = form?.arithmetic ?? (matrix ? MATRIX_ARITHMETIC : { keys: planned.keys });
+  const arithmetic = form?.arithmetic ?? (planned.form === 'matrix' ? MATRIX_ARITHMETIC : { keys: planned.keys });
   // Capacity for one token more than there is: its row is never read and never written.
   const T = Math.max(...batches.map((b) => b.values.length / width)) + 1;
   const most = Math.max(...batches.map((b) => b.lengths.length));

@@ -3,7 +3,7 @@ import type { Caps } from '../../src/gpu/adapter.ts';
 import type { Recorder } from '../../src/gpu/recorder.ts';
 import { compileAll, describeMatrixGpu, H200 } from '../../test/matrix_gpus.ts';
 import { check, line, MATRIX_ARITHMETIC, random } from './attention.check.ts';
-import { attentionMatrix, MATRIX, type MatrixForm, matrixCode, matrixFits, measuredForm } from './attention.matrix.ts';
+import { attentionMatrix, type MatrixForm, matrixCode, matrixFits, measuredForm } from './attention.matrix.ts';
 import { type Attention, plan } from './attention.ts';
 
 // [heads, kvHeads, headDim, lengths]: every width, tile ends, rounds of keys that end early, one query.
@@ -27,10 +27,20 @@ describeMatrixGpu('attention on subgroup matrices', (gpu, emulated) => {
 
   // Two heads of a group of three: the second workgroup's second head is nobody's. It takes more workgroup memory than lavapipe has.
   const forms: [string, MatrixForm, number][] = [
-    ['rows of scores padded twice, K read late', { heads: 1, shared: true, ahead: 1, late: true, pad: 2 }, 64],
-    ['two rounds ahead', { heads: 1, shared: false, ahead: 2, late: true, pad: 1 }, 64],
-    ['two heads', { heads: 2, shared: false, ahead: 1, late: false, pad: 1 }, 128],
-    ['two heads, two rounds ahead, padded twice', { heads: 2, shared: false, ahead: 2, late: true, pad: 2 }, 128],
+    [
+      'rows of scores padded twice, K read late',
+      { rows: 64, heads: 1, shared: true, ahead: 1, late: true, pad: 2 },
+      64,
+    ],
+    ['two rounds ahead', { rows: 64, heads: 1, shared: false, ahead: 2, late: true, pad: 1 }, 64],
+    ['two heads of 32 queries', { rows: 32, heads: 2, shared: false, ahead: 1, late: true, pad: 1 }, 64],
+    ['32 queries', { rows: 32, heads: 1, shared: true, ahead: 1, late: false, pad: 1 }, 64],
+    ['two heads', { rows: 64, heads: 2, shared: false, ahead: 1, late: false, pad: 1 }, 128],
+    [
+      'two heads, two rounds ahead, padded twice',
+      { rows: 64, heads: 2, shared: false, ahead: 2, late: true, pad: 2 },
+      128,
+    ],
   ];
   for (const [name, form, headDim] of forms)
     test.skipIf(emulated && headDim > 64)(name, async () => {
@@ -38,7 +48,7 @@ describeMatrixGpu('attention on subgroup matrices', (gpu, emulated) => {
       const record = (r: Recorder, a: Attention) => attentionMatrix(r, a, form);
       const g = gpu();
       await check(g, shape, [random(g, 20, shape, [70, 3, 97], 9)], {
-        rows: MATRIX.ROWS,
+        rows: form.rows,
         arithmetic: MATRIX_ARITHMETIC,
         record,
       });
@@ -61,7 +71,7 @@ describeMatrixGpu('attention on subgroup matrices', (gpu, emulated) => {
 test('the plan takes subgroup matrices where heads are whole pairs of them', () => {
   const forms = [16, 32, 64, 80, 96, 128, 160].map((headDim) => plan(H200, { heads: 4, kvHeads: 2, headDim }).form);
   expect(forms).toEqual(['plain', 'matrix', 'matrix', 'plain', 'matrix', 'matrix', 'plain']);
-  expect(plan(H200, { heads: 4, kvHeads: 2, headDim: 64 })).toEqual({ form: 'matrix', rows: 64, keys: 32 });
+  expect(plan(H200, { heads: 4, kvHeads: 2, headDim: 64 })).toEqual({ form: 'matrix', rows: 64 });
 });
 
 test.each<[string, Partial<Caps>]>([

@@ -6,14 +6,16 @@ import source from './attention.matrix.wgsl' with { type: 'text' };
 import type { Attention, AttentionShape } from './attention.ts';
 import { lseText } from './lse.ts';
 
-/** Queries a workgroup takes, and keys it takes at a time. */
-export const MATRIX = { ROWS: 64, KEYS: 32 } as const;
+/** Keys a workgroup takes at a time. */
+const KEYS = 32;
 
 /** Of workgroup memory: two workgroups that take no more share a processor of an H200 (results/h200/gemm-ceilings.txt). */
 const SHARE = 23 * 1024;
 
 /** How a workgroup goes about it: attention.matrix.wgsl has what these mean. */
 export interface MatrixForm {
+  /** Queries of a head that a workgroup takes, the tileRows of its Sequences: 32 or 64. */
+  rows: number;
   /** Heads of a group that a workgroup takes: 1 or 2. */
   heads: number;
   /** K and V share one place. */
@@ -26,32 +28,31 @@ export interface MatrixForm {
   pad: number;
 }
 
-/** The form that was measured: LADDER.md. */
+/** The form that plans take, as it was measured: LADDER.md. */
 export const measuredForm = (D: number): MatrixForm => {
-  const apart = { heads: 1, shared: false, ahead: 1, late: false, pad: 1 };
+  const apart = { rows: 64, heads: 1, shared: false, ahead: 1, late: false, pad: 1 };
   return matrixBytes(D, apart) > SHARE ? { ...apart, shared: true } : apart;
 };
 
 /** Bytes of workgroup memory: K and V in one place or two, scores, weights, and `grown`. */
-export function matrixBytes(D: number, { heads, shared, pad }: MatrixForm): number {
-  const { ROWS, KEYS } = MATRIX;
-  const rows = heads * ROWS;
+export function matrixBytes(D: number, { rows, heads, shared, pad }: MatrixForm): number {
   const places = shared ? 1 : 2;
-  return 16 * (places * (KEYS * (D / 8 + 1) - 1) + rows * (KEYS / 4 + pad) + rows * (KEYS / 8 + 1) - 1) + 4;
+  const row = KEYS / 4 + pad + KEYS / 8 + 1;
+  return 16 * (places * (KEYS * (D / 8 + 1) - 1) + heads * rows * row - 1) + 4;
 }
 
 /** Whether subgroup matrices serve a shape: heads of 32, 64, 96 or 128 channels, whose halves are whole matrices. */
 export function matrixFits(caps: Caps, { headDim }: AttentionShape, form = measuredForm(headDim)): boolean {
   if (!caps.matrix || caps.subgroups?.min !== 32 || caps.subgroups.max !== 32) return false;
-  if (headDim % 32 || headDim > 128 || ((MATRIX.KEYS * headDim) / 8) % threads(form)) return false;
+  if (headDim % 32 || headDim > 128 || ((KEYS * headDim) / 8) % threads(form)) return false;
   return (
     caps.maxInvocations >= threads(form) && caps.maxWorkgroupStorage >= Math.max(24576, matrixBytes(headDim, form))
   );
 }
 
-const threads = (form: MatrixForm) => 128 * form.heads;
+const threads = ({ rows, heads }: MatrixForm) => 2 * rows * heads;
 
-/** Records a form. Sequences are made with MATRIX.ROWS as their tileRows. */
+/** Records a form. */
 export function attentionMatrix(r: Recorder, a: Attention, form = measuredForm(a.headDim)): void {
   const { heads, kvHeads, sequences } = a;
   r.dispatch({
@@ -68,10 +69,9 @@ export function matrixCode(
   form: MatrixForm,
   loops = false,
 ): string {
-  const { ROWS, KEYS } = MATRIX;
   const LOADS = (KEYS * D) / 8 / threads(form);
   const counts = {
-    Q_LOADS: (form.heads * ROWS * D) / 8 / threads(form),
+    Q_LOADS: D / 16,
     LOADS,
     AHEAD: form.ahead,
     FM: 2,
@@ -90,7 +90,7 @@ export function matrixCode(
   const text = specialise([before, ...turns, after].join(''), {
     enable: ['f16', 'subgroups', 'chromium_experimental_subgroup_matrix'],
     constants: {
-      ...{ H: heads, KV: kvHeads, D, SCALE: float(Math.LOG2E / Math.sqrt(D)), ROWS, KEYS },
+      ...{ H: heads, KV: kvHeads, D, SCALE: float(Math.LOG2E / Math.sqrt(D)), ROWS: form.rows, KEYS },
       ...{ HEADS: form.heads, SHARED: form.shared, LATE: form.late, PAD: form.pad },
       ...counts,
     },

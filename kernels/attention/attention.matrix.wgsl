@@ -6,9 +6,9 @@
 //   dim.x  n
 //   lse.kept.wgsl or lse.none.wgsl
 //
-// Four subgroups take one head and the queries of one tile, at most ROWS = 64; KEYS = 32 at a time. A subgroup multiplies
+// Four subgroups (two) take one head and the queries of one tile, at most ROWS = 64 (32); KEYS = 32 at a time. A subgroup multiplies
 // 32 queries by 16 keys, and 32 rows of weights by D / 2 channels of V, so that each matrix it loads is used twice; q
-// and o stay in its registers. A workgroup is four subgroups for each of HEADS heads that share K and V: of a group with
+// and o stay in its registers. A workgroup has as many for each of HEADS heads that share K and V: of a group with
 // an odd number of heads the last workgroup makes its last head twice and writes it once.
 //
 // K and V are read from memory AHEAD rounds before they are wanted (LATE: K as soon as there is room for it, not at the
@@ -37,7 +37,7 @@
 @group(0) @binding(2) var<storage, read_write> y: array<vec4<u32>>;
 @group(0) @binding(3) var<uniform> dim: vec4<u32>;
 
-const T = 128u * HEADS;
+const T = 2u * ROWS * HEADS;
 const GROUP = H / KV;
 const SLOTS = (GROUP + HEADS - 1u) / HEADS;   // workgroups that a group of heads takes
 const D8 = D / 8u;
@@ -59,7 +59,7 @@ var<workgroup> grown: u32;
 /// What a query's o is to be multiplied by lies in the padding of its scores.
 fn keep(row: u32) -> f32 { return bitcast<f32>(memory[S_AT + row * S_LINE + KEYS / 4u].x); }
 fn set_keep(row: u32, factor: f32) { memory[S_AT + row * S_LINE + KEYS / 4u] = vec4(bitcast<u32>(factor)); }
-/// The head that the four subgroups `slot` of a workgroup make; one of the next group where there is none.
+/// The head that part `slot` of a workgroup makes; one of the next group where there is none.
 fn head_of(wg: u32, slot: u32) -> u32 { return wg / SLOTS * GROUP + wg % SLOTS * HEADS + slot; }
 /// Where the weights of a round's key lie in a row, and its row of V.
 fn place(key: u32) -> u32 {

@@ -36,7 +36,12 @@ const SHAPES = [
 ] as const;
 
 const forms: MatrixForm[] = [];
-for (const heads of [1, 2])
+for (const [rows, heads] of [
+  [64, 1],
+  [32, 1],
+  [64, 2],
+  [32, 2],
+])
   for (const shared of [true, false])
     for (const pad of [1, 2])
       for (const [ahead, late] of [
@@ -44,9 +49,9 @@ for (const heads of [1, 2])
         [1, true],
         [2, true],
       ] as const)
-        forms.push({ heads, shared, ahead, late, pad });
+        forms.push({ rows, heads, shared, ahead, late, pad });
 const nameOf = (f: MatrixForm, D: number) =>
-  `${f.heads} head${f.heads > 1 ? 's' : ''}, K and V ${f.shared ? 'in one place' : 'apart'}, ${f.ahead} ahead${f.late ? ' late' : ''}, pad ${f.pad}, ${matrixBytes(D, f)} B`;
+  `${f.rows} queries x ${f.heads}, K and V ${f.shared ? 'in one place' : 'apart'}, ${f.ahead} ahead${f.late ? ' late' : ''}, pad ${f.pad}, ${matrixBytes(D, f)} B`;
 
 /** Takes a part out of the kernel. What is left still depends on the loop, so that the compiler keeps the rest. */
 const WITHOUT: [string, (code: string) => string][] = [
@@ -69,7 +74,7 @@ const WITHOUT: [string, (code: string) => string][] = [
 ];
 
 function withoutPart(edit: (code: string) => string) {
-  return (r: Recorder, a: Attention) => {
+  const record = (r: Recorder, a: Attention) => {
     const form = measuredForm(a.headDim);
     const whole = matrixCode(a, form, software);
     const code = edit(whole);
@@ -81,25 +86,26 @@ function withoutPart(edit: (code: string) => string) {
       grid: () => [a.heads, a.sequences.tileCount.count],
     });
   };
+  return { rows: 64, record };
 }
 
 console.log(`${gpu.description.description}, tier ${gpu.caps.tier}`);
 for (const shape of SHAPES) {
   const [S, n, heads, kvHeads, headDim] = shape;
   const jobs = [
-    { name: `now: ${nameOf(measuredForm(headDim), headDim)}`, record: undefined, checked: true },
+    { name: `now: ${nameOf(measuredForm(headDim), headDim)}`, form: undefined, checked: true },
     ...forms
       .filter((form) => matrixFits(gpu.caps, { heads, kvHeads, headDim }, form))
       .map((form) => ({
         name: nameOf(form, headDim),
-        record: (r: Recorder, a: Attention) => attentionMatrix(r, a, form),
+        form: { rows: form.rows, record: (r: Recorder, a: Attention) => attentionMatrix(r, a, form) },
         checked: true,
       })),
-    ...WITHOUT.map(([part, edit]) => ({ name: `now without ${part}`, record: withoutPart(edit), checked: false })),
+    ...WITHOUT.map(([part, edit]) => ({ name: `now without ${part}`, form: withoutPart(edit), checked: false })),
   ];
-  for (const { name, record, checked } of jobs) {
+  for (const { name, form, checked } of jobs) {
     if (left() < 1) break;
-    const one = attentionCase(gpu, shape, record);
+    const one = attentionCase(gpu, shape, form);
     const r = new Recorder(gpu);
     await one.record(r);
     const line = `${one.shape.padEnd(28)} ${name.padEnd(66)}`;
