@@ -1,8 +1,7 @@
 /**
  * Forms of attention's forward pass on subgroup matrices, checked and timed beside the one that the plan takes, and that
  * one with a part left out (wrong results, and the time that the part costs):
- *   EXPERIMENT=attention npx vite build --config scripts/device/experiment.vite.config.ts, then on the GPU machine:
- *   node attention.mjs [--seconds 50]
+ *   . .device/base/unpack.sh && node /tmp/lacuna/bundle/attention.mjs [--seconds 50]
  */
 import { attentionCase } from '../../kernels/attention/attention.bench.ts';
 import {

@@ -1,8 +1,7 @@
 /**
  * Tiles of the int4 products on subgroup matrices for many rows, X·Wᵀ and dY·W, checked and timed beside the tile of 128 x
  * 128 that stages x (gemm.plans.ts says which):
- *   EXPERIMENT=gemm npx vite build --config scripts/device/experiment.vite.config.ts, then on the GPU machine:
- *   node gemm.mjs [--seconds 50] [--only WORD]
+ *   . .device/base/unpack.sh && node /tmp/lacuna/bundle/gemm.mjs [--seconds 50] [--only WORD]
  * All of a shape are compiled and checked before any is timed, so that nothing lets the GPU idle, and its clock drop, in
  * between. Times include making x into tiles.
  */

@@ -1,7 +1,6 @@
 /**
  * How many workgroups a GPU holds at a time, by their threads, their workgroup memory and how many numbers a thread keeps:
- *   EXPERIMENT=occupancy npx vite build --config scripts/device/experiment.vite.config.ts, then on the GPU machine:
- *   node occupancy.mjs [processors]
+ *   . .device/base/unpack.sh && node /tmp/lacuna/bundle/occupancy.mjs [processors]
  * Each workgroup counts itself in, keeps busy for longer than all of them take to start, and counts itself out; the most
  * that were in at a time is the answer, and divided by the processors (132 on an H200) what one of them holds.
  */

@@ -1,7 +1,6 @@
 /**
  * Forms of the int4 X·Wᵀ for 1 to 64 rows, checked and timed on weights that no cache holds:
- *   EXPERIMENT=vector npx vite build --config scripts/device/experiment.vite.config.ts, then on the GPU machine:
- *   node vector.mjs [--seconds 45] [--only WORD]
+ *   . .device/base/unpack.sh && node /tmp/lacuna/bundle/vector.mjs [--seconds 45] [--only WORD]
  * A call after the other in one pass, each on the next of several weights, all into one y, so that each waits for the
  * one before, as the layers of a model do.
  */

@@ -1,6 +1,6 @@
 /**
- * Bundles for a GPU machine that has no npm: the command line, with its benchmarks, and the kernel tests, with
- * everything inside but `webgpu`, which pack.sh puts beside them.
+ * Bundles for a GPU machine that has no npm: the command line, with its benchmarks, the kernel tests, and this folder's
+ * experiments, with everything inside but `webgpu`, which pack.sh puts beside them.
  */
 import { builtinModules } from 'node:module';
 import { fileURLToPath } from 'node:url';
@@ -25,7 +25,9 @@ export default defineConfig({
       input: {
         cli: file('src/cli/main.ts'),
         tests: file('scripts/device/tests.ts'),
-        embed: file('scripts/device/embed.ts'),
+        ...Object.fromEntries(
+          ['attention', 'embed', 'gemm', 'occupancy', 'vector'].map((name) => [name, file(`scripts/device/${name}.ts`)]),
+        ),
       },
       external: [...builtinModules, /^node:/, 'webgpu'],
       // `expect` reads __dirname when it loads.
