@@ -26,7 +26,10 @@ export default defineConfig({
         cli: file('src/cli/main.ts'),
         tests: file('scripts/device/tests.ts'),
         ...Object.fromEntries(
-          ['attention', 'embed', 'gemm', 'occupancy', 'vector'].map((name) => [name, file(`scripts/device/${name}.ts`)]),
+          ['attention', 'embed', 'gemm', 'occupancy', 'vector'].map((name) => [
+            name,
+            file(`scripts/device/${name}.ts`),
+          ]),
         ),
       },
       external: [...builtinModules, /^node:/, 'webgpu'],

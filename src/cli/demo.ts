@@ -1,11 +1,8 @@
 /** `lacuna demo`: three worked examples from the sample data, ranked by a model and, beside it, by TF-IDF. */
-import { existsSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
 import type { Command } from 'commander';
 import { loadEedi } from '../data/eedi.ts';
 import { plainText, queryParts, queryText } from '../data/prompt.ts';
 import type { Pair } from '../data/questions.ts';
-import { UserError } from '../errors.ts';
 import { DEFAULT_MAX_LENGTH } from '../infer/embedder.ts';
 import { Ranker } from '../retrieve/ranker.ts';
 import { fitTfidf } from '../retrieve/tfidf.ts';
@@ -13,6 +10,7 @@ import { adapterLine } from './diagnosis.ts';
 import { example, type Listed } from './example.ts';
 import { locateModel, readyEmbedder } from './options.ts';
 import { embedPassages } from './rank.ts';
+import { sampleFolder } from './sample_folder.ts';
 
 const MODEL = 'pocket';
 const TOP = 5;
@@ -79,11 +77,3 @@ a guess; TF-IDF compares letters alone and is the bar to clear. \`lacuna train\`
   npx lacuna rank --model MODEL --adapter DIR --taxonomy data/sample/misconception_mapping.csv \\
     --input data/sample/train.csv --out predictions.csv
 `;
-
-/** The folder data/sample of the repository or of the package, seen from dist/ and from src/cli/. */
-export function sampleFolder(): string {
-  const places = ['../data/sample', '../../data/sample'].map((to) => fileURLToPath(new URL(to, import.meta.url)));
-  const found = places.find(existsSync);
-  if (!found) throw new UserError(`${places[0]}: the sample data is missing: restore it from the repository`);
-  return found;
-}

@@ -8,9 +8,9 @@ import { writeFiles } from '../formats/atomic_file.ts';
 import { SPLITS, type Split } from '../generate/draw.ts';
 import { eediFiles } from '../generate/eedi_files.ts';
 import { generate } from '../generate/generate.ts';
-import { sampleFolder } from './demo.ts';
 import { natural, positive } from './options.ts';
 import { type Progress, progress } from './progress.ts';
+import { sampleFolder } from './sample_folder.ts';
 
 interface GenerateSampleOptions {
   n: number;

@@ -11,9 +11,9 @@ import { safetensorsFile } from '../formats/safetensors_write.ts';
 import { generate } from '../generate/generate.ts';
 import { configJson, configOf, newWeights, SHAPES, type Shape, sizesOf } from '../model/pocket/new_model.ts';
 import { trainTokenizer } from '../model/pocket/tokenizer.ts';
-import { sampleFolder } from './demo.ts';
 import { natural, positive } from './options.ts';
 import { checkOutput, cleanUpOnInterrupt } from './output.ts';
+import { sampleTaxonomy } from './sample_folder.ts';
 
 interface NewModelOptions extends Partial<Shape> {
   shape: keyof typeof SHAPES;
@@ -113,7 +113,7 @@ function checkedShape(o: NewModelOptions): Shape {
 
 /** Queries of generated questions, half of them with nothing but question and answers, and the taxonomy's names. */
 async function trainingTexts(seed: number): Promise<string[]> {
-  const taxonomy = await readTaxonomy(join(sampleFolder(), 'misconception_mapping.csv'));
+  const taxonomy = await readTaxonomy(sampleTaxonomy());
   const queries = generate({ n: QUESTIONS, seed }).map(({ text, answers, correct, labels, construct, subject }) => {
     const [letter] = Object.keys(labels) as (keyof typeof answers)[];
     return queryText({ question: text, correct: answers[correct], incorrect: answers[letter], construct, subject });

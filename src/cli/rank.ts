@@ -6,6 +6,7 @@ import { writePredictions } from '../data/predictions.ts';
 import { queryParts, queryText } from '../data/prompt.ts';
 import { UserError } from '../errors.ts';
 import { modelCacheDir } from '../formats/hub.ts';
+import { shippedModel } from '../formats/shipped.ts';
 import type { Embedder } from '../infer/embedder.ts';
 import { fingerprint, VectorCache } from '../infer/vector_cache.ts';
 import { modelFiles } from '../model/open.ts';
@@ -21,6 +22,7 @@ import {
   printEstimate,
   readyEmbedder,
 } from './options.ts';
+import { sampleTaxonomy } from './sample_folder.ts';
 
 export interface RankOptions extends ModelOptions {
   taxonomy?: string;
@@ -53,7 +55,10 @@ export function rankCommand(program: Command): void {
       .command('rank')
       .description('Rank the misconceptions of a taxonomy for one wrong answer, or for a file of questions.'),
   )
-    .option('--taxonomy <file>', 'CSV with MisconceptionId, MisconceptionName')
+    .option(
+      '--taxonomy <file>',
+      'CSV with MisconceptionId, MisconceptionName (with pocket: data/sample’s, unless given)',
+    )
     .option('--question <text>', 'the question')
     .option('--correct <text>', 'its correct answer')
     .option('--incorrect <text>', 'the wrong answer to explain')
@@ -77,6 +82,7 @@ export function rankCommand(program: Command): void {
       'after',
       `
 Examples:
+  lacuna rank --model pocket --question 'Work out 1/2 + 1/3' --correct '5/6' --incorrect '2/5' --top 3
   lacuna rank --model smollm2-135m --taxonomy data/sample/misconception_mapping.csv --top 5 \\
     --question 'What is 1/2 + 1/3?' --correct '5/6' --incorrect '2/5'
   lacuna rank --model smollm2-135m --taxonomy data/sample/misconception_mapping.csv \\
@@ -154,9 +160,13 @@ async function readJob(o: RankOptions): Promise<{ taxonomy: Taxonomy; queries: Q
     const chosen = pairs.filter((p) => o.fold === undefined || p.fold === o.fold);
     return { taxonomy, queries: chosen.map((p) => toQuery(p, !o.withoutRationales)) };
   }
-  if (o.taxonomy === undefined)
-    throw new UserError('--taxonomy is missing: a CSV with MisconceptionId and MisconceptionName');
-  const taxonomy = await readTaxonomy(o.taxonomy);
+  // The model that comes along knows the taxonomy that comes along, and no other.
+  const taxonomyFile = o.taxonomy ?? (shippedModel(o.model) ? sampleTaxonomy() : undefined);
+  if (taxonomyFile === undefined)
+    throw new UserError(
+      `--taxonomy is missing: a CSV with MisconceptionId and MisconceptionName, such as ${sampleTaxonomy()}`,
+    );
+  const taxonomy = await readTaxonomy(taxonomyFile);
   if (input !== undefined) {
     const pairs = pivot(await readQuestions(input));
     if (!pairs.length) throw new UserError(`${input}: has no wrong option to rank`);
@@ -164,6 +174,10 @@ async function readJob(o: RankOptions): Promise<{ taxonomy: Taxonomy; queries: Q
   }
   if (question === undefined || correct === undefined || incorrect === undefined)
     throw new UserError('--question, --correct and --incorrect belong together: one of them is missing');
+  for (const [name, text] of Object.entries({ question, correct, incorrect }))
+    if (text.trim() === '') throw new UserError(`--${name} is empty`);
+  if (correct.trim() === incorrect.trim())
+    throw new UserError('--incorrect is the correct answer itself: there is no error to explain');
   const { construct, subject, rationale } = o;
   return { taxonomy, queries: [{ text: queryText({ question, correct, incorrect, construct, subject, rationale }) }] };
 }

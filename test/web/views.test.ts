@@ -189,6 +189,16 @@ describePage('page', (page) => {
     await p.getByText('40 misconceptions · ').waitFor();
   });
 
+  test('an answer that is both right and wrong is not ranked, and says so', async () => {
+    await go(p, 'rank');
+    const wrong = await p.getByLabel('Wrong answer').inputValue();
+    await p.getByLabel('Wrong answer').fill(await p.getByLabel('Correct answer').inputValue());
+    await p.getByText('there is no error to explain').waitFor();
+    expect(await p.locator('.entry').count()).toBe(0);
+    await p.getByLabel('Wrong answer').fill(wrong);
+    await p.locator('.entry').first().waitFor();
+  });
+
   test('a class: rows, bars that pick rows, a CSV that no spreadsheet runs', async () => {
     await go(p, 'class');
     const rows = Array.from({ length: 5 }, (_, i) => `P${i},What is ${i} + 1?,${i + 1},${i}`);

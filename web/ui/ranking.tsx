@@ -4,7 +4,7 @@ import type { Ranked } from '../worker/api.ts';
 import { MathText } from './math_text.tsx';
 import { Notice } from './notice.tsx';
 import { ProgressBar } from './progress.tsx';
-import { questionOf } from './ranking_session.ts';
+import { questionOf, sameAnswers } from './ranking_session.ts';
 import { loadModel } from './session.ts';
 import { type Ranking, store, untrained } from './state.ts';
 import { useStore } from './store.ts';
@@ -17,6 +17,7 @@ export function RankingPanel() {
   const ranking = useStore(store, (s) => s.ranking);
   const problem = useStore(store, (s) => s.rankProblem);
   const ranks = useStore(store, (s) => s.ranks);
+  const same = useStore(store, (s) => sameAnswers(s.draft));
   const asked = useStore(store, (s) => questionOf(s.draft) !== undefined);
   return (
     <section class="ranking" aria-label="Misconceptions, likeliest first" aria-busy={ranks}>
@@ -24,7 +25,9 @@ export function RankingPanel() {
         {ranking && asked ? summary(ranking) : ''}
       </p>
       {problem !== undefined && <Notice onClose={() => store.set({ rankProblem: undefined })}>{problem}</Notice>}
-      {!asked ? (
+      {same ? (
+        <p class="empty">The wrong answer is the correct one: there is no error to explain.</p>
+      ) : !asked ? (
         <p class="empty">Write a question and a wrong answer: the misconceptions that explain it appear here.</p>
       ) : ranking ? (
         <List ranking={ranking} />

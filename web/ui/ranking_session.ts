@@ -28,10 +28,14 @@ export function showExample(example: Example, chosen = example.behind.findIndex(
   rerank();
 }
 
+/** Whether the wrong answer is the correct one, which no misconception explains. */
+export const sameAnswers = ({ options, correct, chosen }: Draft): boolean =>
+  options[chosen].trim() !== '' && options[chosen].trim() === options[correct].trim();
+
 /** What the draft asks the worker, or undefined while it lacks a question or a wrong answer. */
 export function questionOf(draft: Draft): Question | undefined {
   const { question, options, correct, chosen, construct, subject } = draft;
-  if (question.trim() === '' || options[chosen].trim() === '') return undefined;
+  if (question.trim() === '' || options[chosen].trim() === '' || sameAnswers(draft)) return undefined;
   return {
     question,
     correct: options[correct],

@@ -1,0 +1,38 @@
+/** What `rank` refuses before it opens a model. */
+import { Command } from 'commander';
+import { describe, expect, test } from 'vitest';
+import { UserError } from '../errors.ts';
+import { rankCommand } from './rank.ts';
+import { sampleTaxonomy } from './sample_folder.ts';
+
+const rank = (...args: string[]): Promise<unknown> => {
+  const program = new Command('lacuna').exitOverride();
+  rankCommand(program);
+  return program.parseAsync(['rank', ...args], { from: 'user' });
+};
+
+describe('rank refuses', () => {
+  const one = ['--model', 'nowhere', '--taxonomy', sampleTaxonomy()];
+  const texts = (question: string, correct: string, incorrect: string) => [
+    ...['--question', question],
+    ...['--correct', correct],
+    ...['--incorrect', incorrect],
+  ];
+
+  test.each([
+    ['no question at all', one, 'give one of'],
+    ['a question without its answers', [...one, '--question', 'What is 1 + 1?'], 'belong together'],
+    ['an empty question', [...one, ...texts(' ', '2', '3')], '--question is empty'],
+    ['an empty wrong answer', [...one, ...texts('What is 1 + 1?', '2', '')], '--incorrect is empty'],
+    ['a wrong answer that is right', [...one, ...texts('What is 1 + 1?', '2', ' 2')], 'no error to explain'],
+    [
+      'another model without a taxonomy',
+      ['--model', 'nowhere', ...texts('What is 1 + 1?', '2', '3')],
+      sampleTaxonomy(),
+    ],
+  ])('%s', async (_, args, message) => {
+    const refused = rank(...args);
+    await expect(refused).rejects.toThrow(UserError);
+    await expect(refused).rejects.toThrow(message);
+  });
+});
