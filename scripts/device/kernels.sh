@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # What of the kernels waits for a GPU, in one call of less than ten minutes, most wanted first:
 #   . .device/base/unpack.sh && scripts/device/kernels.sh "$OUT"
-# How many workgroups a processor holds; attention's forms and parts; the int4 product's tiles; the kernel tests of what
+# How many workgroups a processor holds; attention's forms and parts; the int4 product's forms for few rows and tiles for many; the kernel tests of what
 # changed since the last run there; attention, forward and backward, and what was never reached, beside PyTorch; steps.
 # Each part has its own time limit. OUT gets kernels.tar.gz: at most eight files come back.
 set -uo pipefail
@@ -22,7 +22,8 @@ beside() { # NAME SECONDS OPTIONS...: lacuna's kernels and PyTorch's
   SECONDS_BENCH=$seconds SECONDS_PEERS=60 SECONDS_MODELS=0 part "$name" $((seconds + 70)) "$here/bench_all.sh" "$work/$name" "$@"
 }
 part occupancy 40 node $bundle/occupancy.mjs
-part attention-forms 110 node $bundle/attention.mjs --seconds 100
+part attention-forms 100 node $bundle/attention.mjs --seconds 90
+part vector 60 node $bundle/vector.mjs --seconds 50
 part gemm 45 node $bundle/gemm.mjs --seconds 35
 LACUNA_TEST_GPUS=native part tests 90 node $bundle/tests.mjs ${TESTS:-attention}
 beside attention-peers 40 --kernel attention
