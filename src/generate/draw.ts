@@ -56,6 +56,11 @@ export class Draw {
     }
   }
 
+  /** A number from 0 to 1. */
+  get share(): number {
+    return this.#random();
+  }
+
   chance(p: number): boolean {
     return this.#random() < p;
   }

@@ -81,12 +81,26 @@ describe('generate', () => {
     expect(heldOut.filter(({ text }) => texts.has(text))).toEqual([]);
   });
 
-  test('writes part of the questions as people type them, and part without a construct', () => {
-    const share = (wanted: (q: Generated) => boolean) => train.filter(wanted).length / N;
+  test('writes part of the questions as people type them, and part without construct or subject', () => {
     const latex = ({ text, answers }: Generated) => /\\[([]/.test([text, ...Object.values(answers)].join());
-    expect(share((q) => !latex(q))).toBeGreaterThan(0.15);
-    expect(share((q) => !latex(q))).toBeLessThan(0.3);
-    expect(share((q) => q.construct === undefined && q.subject === undefined)).toBeGreaterThan(0.2);
+    for (const [questions, nameless, one] of [
+      [train, 0.4, 0.05],
+      [heldOut, 0.25, 0],
+    ] as const) {
+      const share = (wanted: (q: Generated) => boolean) => questions.filter(wanted).length / N;
+      expect(Math.abs(share((q) => !latex(q)) - 0.22)).toBeLessThan(0.06);
+      expect(Math.abs(share((q) => !q.construct && !q.subject) - nameless)).toBeLessThan(0.04);
+      for (const part of ['construct', 'subject'] as const)
+        expect(Math.abs(share((q) => !q[part]) - nameless - one)).toBeLessThan(0.04);
+    }
+  });
+
+  test('mixes LaTeX and plain mathematics in training alone', () => {
+    const written = (text: string) => (/\\[([]/.test(text) ? 'latex' : /\d/.test(text) ? 'plain' : undefined);
+    const mixed = ({ text, answers, correct }: Generated) =>
+      written(text) && written(answers[correct]) && written(text) !== written(answers[correct]);
+    // Some items have numbers without LaTeX in either.
+    expect((train.filter(mixed).length - heldOut.filter(mixed).length) / N).toBeGreaterThan(0.1);
   });
 });
 

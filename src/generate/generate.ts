@@ -3,13 +3,10 @@
  * letters shuffled, the same questions for the same seed.
  */
 import { LETTERS, type Letter, type Question } from '../data/questions.ts';
-import { NAMES, PLACES } from './contexts.ts';
 import { Draw, type Split } from './draw.ts';
 import { type Drawn, fillers, type Item, isSane, tellingAnswers } from './item.ts';
-import { leadIn } from './phrasing.ts';
-import { plainMaths } from './plain.ts';
-import { reword } from './reword.ts';
 import { ITEMS } from './topics/index.ts';
+import { wording, writing } from './wording.ts';
 
 export interface GenerateOptions {
   n: number;
@@ -25,14 +22,11 @@ export interface Generated extends Omit<Question, 'line'> {
   item: string;
 }
 
-/** Share of the questions with mathematics as people type it, without LaTeX. */
-const PLAIN = 0.2;
 /** Share without construct and subject: whoever asks about a wrong answer need not know them. */
-const NAMELESS = 0.25;
-/** Share that opens with a sentence that has nothing to do with the mathematics. */
-const LEAD_IN = 0.15;
-/** Share of the training questions that are put in other words. */
-const REWORDED = 0.75;
+const NAMELESS = { train: 0.4, 'held-out': 0.25 };
+/** Shares of the training questions that lack one of the two. */
+const NO_CONSTRUCT = 0.05;
+const NO_SUBJECT = 0.05;
 
 /** A misconception with more labels than this multiple of the rarest one's is not shown as a further option. */
 const MOST_SHARE = 2;
@@ -179,56 +173,40 @@ function assemble(
     ...extra.map((text) => ({ id: undefined, text })),
   ]);
   if (options.length < 4) return undefined;
-  const phrasing = phrasingOf(drawn, r);
-  const opened = r.chance(LEAD_IN) ? `${leadIn(r)} ${phrasing}` : phrasing;
-  const times = r.pick(['×', '×', 'x', '*']);
-  const write = r.chance(PLAIN) ? (text: string) => plainMaths(text, times) : (text: string) => text;
+  const text = wording(drawn, r);
+  const [writeQuestion, writeAnswer] = writing(r);
   const answers = {} as Record<Letter, string>;
   const labels: Partial<Record<Letter, number>> = {};
   let correct: Letter = 'A';
   options.forEach(({ id, text }, i) => {
     const letter = LETTERS[i];
-    answers[letter] = write(text);
+    answers[letter] = writeAnswer(text);
     if (id === -1) correct = letter;
     else if (id !== undefined) labels[letter] = id;
   });
   const construct = r.pick([item.construct].flat());
-  const named = !r.chance(NAMELESS);
+  const [withConstruct, withSubject] = named(r);
   return {
     item: item.name,
-    constructId: named ? CONSTRUCTS.get(construct) : undefined,
-    construct: named ? construct : undefined,
-    subjectId: named ? SUBJECTS.get(item.subject) : undefined,
-    subject: named ? item.subject : undefined,
+    constructId: withConstruct ? CONSTRUCTS.get(construct) : undefined,
+    construct: withConstruct ? construct : undefined,
+    subjectId: withSubject ? SUBJECTS.get(item.subject) : undefined,
+    subject: withSubject ? item.subject : undefined,
     correct,
-    text: write(opened),
+    text: writeQuestion(text),
     answers,
     labels,
   };
 }
 
-/** One of the split's phrasings; for training mostly in other words, which no held-out phrasing has. */
-function phrasingOf({ ask }: Drawn, r: Draw): string {
-  const heldOut = r.split === 'held-out';
-  const { text } = r.pick(ask.filter((a) => a.heldOut === heldOut));
-  if (heldOut || !r.chance(REWORDED)) return text;
-  const reworded = reword(text, r);
-  const known = ask.filter((a) => a.heldOut).map((a) => bareWords(a.text));
-  return known.includes(bareWords(reworded)) ? text : reworded;
+/** Whether a question has its construct, and whether it has its subject. */
+function named(r: Draw): [construct: boolean, subject: boolean] {
+  if (r.chance(NAMELESS[r.split])) return [false, false];
+  if (r.split === 'held-out') return [true, true];
+  const rest = 1 - NAMELESS.train;
+  if (r.chance(NO_CONSTRUCT / rest)) return [false, true];
+  return [true, !r.chance(NO_SUBJECT / (rest - NO_CONSTRUCT))];
 }
-
-/** The words that make a phrasing: no names of people and places, which each phrasing draws anew, no numbers or marks. */
-export function bareWords(text: string): string {
-  return text
-    .replace(MATHS, ' ')
-    .replace(PROPER, ' ')
-    .toLowerCase()
-    .replace(/[^\p{L}]+/gu, ' ')
-    .trim();
-}
-
-const MATHS = /\\\(.*?\\\)|\\\[[\s\S]*?\\\]/g;
-const PROPER = new RegExp(`(?<!\\p{L})(?:${[...NAMES, ...PLACES].join('|')})(?!\\p{L})`, 'gu');
 
 /** The numbers of a question and of its correct answer: what makes it the same question in other words. */
 function numbersKey(text: string, correct: string): string {

@@ -51,26 +51,3 @@ export function command(r: Draw, verb: string, tex: string): Phrasing[] {
     `Choose the correct answer when you ${lower} ${e}.`,
   );
 }
-
-/** Sentences that some questions open with: they say nothing about the mathematics. */
-const LEAD_INS: readonly ((r: Draw) => string)[] = [
-  (r) => `${r.name} is revising for a test.`,
-  () => 'Do not use a calculator.',
-  (r) => `This question is from ${r.name}'s homework.`,
-  () => 'Read the question carefully.',
-  () => 'Show your working.',
-  (r) => `${r.name}'s class is practising this.`,
-  () => 'Choose one answer.',
-  (r) => `A teacher in ${r.place} sets this question.`,
-  () => 'Starter question.',
-  (r) => `${r.pair.join(' and ')} disagree about this question.`,
-  () => 'Here is a question from a quiz.',
-  (r) => `Can you help ${r.name} with this?`,
-  () => 'Exit ticket.',
-  (r) => `${r.name} found this question on a worksheet.`,
-  () => 'Take your time with this one.',
-  (r) => `In a lesson in ${r.place}, pupils are asked this.`,
-];
-
-/** A sentence to open a question with. */
-export const leadIn = (r: Draw): string => r.word(LEAD_INS)(r);

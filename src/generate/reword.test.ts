@@ -1,9 +1,10 @@
 /** Other words: the mathematics stays as it is, and a training question never becomes a held-out one of its item. */
 import { describe, expect, test } from 'vitest';
 import { Draw } from './draw.ts';
-import { bareWords, generate } from './generate.ts';
+import { generate } from './generate.ts';
 import { reword } from './reword.ts';
 import { ITEMS } from './topics/index.ts';
+import { bareWords } from './wording.ts';
 
 const r = new Draw(4);
 const many = (text: string) => new Set(Array.from({ length: 200 }, () => reword(text, r)));

@@ -1,9 +1,10 @@
 /**
  * Other words for what the phrasings say, so that training sees each of them in hundreds of forms: an item has three
  * to twelve phrasings to train on, and a model that is shown only those learns them by heart. Questions that are held
- * out are never reworded, and a training question never becomes one of them (generate.ts).
+ * out are never reworded, and a training question never becomes one of them (wording.ts).
  */
 import type { Draw } from './draw.ts';
+import { keepingMaths, MARK } from './maths.ts';
 
 /** What is found, and what may stand for it: words for words of the same meaning in a school question. */
 type Rule = readonly [found: RegExp, instead: readonly string[]];
@@ -73,69 +74,26 @@ const WORDS: readonly Rule[] = [
   [/\bin a test\b/, ['in an exam', 'in a quiz', 'in an assessment']],
 ];
 
-/** What may stand before or after a question and says nothing about it. No numbers: questions are told apart by those. */
-const BEFORE: readonly string[] = [
-  '(a)',
-  '(b)',
-  'Problem:',
-  'Task.',
-  'Next question.',
-  'Warm-up.',
-  'Hi, I am stuck here.',
-  'From the textbook:',
-  'This came up in a mock exam.',
-  'A tutor asks:',
-  'Think before you answer.',
-  'Mental arithmetic.',
-  'The last one on the sheet:',
-  'My brother has this for tomorrow.',
-  'Written on the whiteboard this morning:',
-  'Suppose the following.',
-];
-const AFTER: readonly string[] = [
-  'Explain how you know.',
-  'Give a reason.',
-  'Show each step.',
-  'Tick the right box.',
-  'Circle your answer.',
-  'Choose from the options.',
-  'Discuss with a partner.',
-  'Be careful.',
-  'How did you do it?',
-  'Check your answer.',
-  'Many people get this wrong.',
-  'You may use a diagram.',
-];
-
 const SENTENCE = 0.4;
 const WORD = 0.4;
-const BESIDE = 0.12;
 const TERSE = 0.08;
-
-/** Mathematics in a text, which stays as it is. */
-const MATHS = /\\\(.*?\\\)|\\\[[\s\S]*?\\\]/g;
 
 /** The text in other words. It asks for the same. */
 export function reword(text: string, r: Draw): string {
-  // Letters of a private area stand for the mathematics meanwhile: rules then cannot reach into it.
-  const kept: string[] = [];
-  let out = text.replace(MATHS, (maths) => {
-    kept.push(maths);
-    return String.fromCharCode(0xe000 + kept.length - 1);
+  return keepingMaths(text, (plain) => {
+    let out = plain;
+    const apply = (rules: readonly Rule[], share: number, flags = '') => {
+      for (const [found, instead] of rules) {
+        const pattern = new RegExp(found.source.replaceAll('\\\\\\(', MARK), found.flags + flags);
+        if (pattern.test(out) && r.chance(share)) out = out.replace(pattern, r.pick(instead));
+      }
+    };
+    apply(SENTENCES, SENTENCE);
+    // Words are the same wherever they stand.
+    apply(WORDS, WORD, 'g');
+    out = out.replace(/(d\.p|s\.f)\.\./, '$1.');
+    return r.chance(TERSE) ? terse(out) : out;
   });
-  const apply = (rules: readonly Rule[], share: number) => {
-    for (const [found, instead] of rules) {
-      const pattern = new RegExp(found.source.replaceAll('\\\\\\(', '[\\ue000-\\uf8ff]'), found.flags);
-      if (pattern.test(out) && r.chance(share)) out = out.replace(pattern, r.pick(instead));
-    }
-  };
-  apply(SENTENCES, SENTENCE);
-  apply(WORDS, WORD);
-  if (r.chance(TERSE)) out = terse(out);
-  if (r.chance(BESIDE)) out = `${r.pick(BEFORE)} ${out}`;
-  // A text that ends in mathematics, such as `3 + 4 =`, is not a sentence that another could follow.
-  if (/[.?]$/.test(out) && r.chance(BESIDE)) out = `${out} ${r.pick(AFTER)}`;
-  return out.replace(/[\ue000-\uf8ff]/g, (letter) => kept[letter.charCodeAt(0) - 0xe000]);
 }
 
 /** As someone in a hurry types it: without articles and the last mark, in small letters. */
