@@ -7,21 +7,16 @@ import { compileAll, describeMatrixGpu, H200 } from '../../test/matrix_gpus.ts';
 import { EPS, expectClose, fromGpu, normal, poisoned, toGpu } from '../../test/numeric.ts';
 import { backwardMatrixCode } from './attention.backward.matrix.ts';
 import { attentionBackward, plainBackward, planBackward } from './attention.backward.ts';
+import { startsOf } from './attention.check.ts';
 import { attentionBackwardRef, attentionLse, attentionRef } from './attention.ref.ts';
 import type { AttentionShape } from './attention.ts';
 import { Sequences } from './sequences.ts';
 
-const startsOf = (lengths: number[]) => {
-  const starts = [0];
-  for (const length of lengths) starts.push(starts[starts.length - 1] + length);
-  return starts;
-};
-
 /**
  * A bound on the error of dqkv before it is stored, for a kernel that computes in f32 and reads a y that is off by
- * `yShare` of itself and a lse that was rounded to f32. With u = 2^-24: a score is off by (D + 3) u sum |q k| / sqrt(D), and p by that share of itself,
- * along with WGSL's exp2, (6 + 5 |z|) u, and two roundoffs of lse; dp and D are off by D + 3 roundoffs of their terms; then ds = p (dp - D) takes both over, and
- * the sums over keys, or over queries of all heads, add as many roundoffs as they have terms. On subgroup matrices u is
+ * `yShare` of itself and a lse that was rounded to f32. With u = 2^-24: a score is off by (D + 3) u sum |q k| / sqrt(D),
+ * and p by that share of itself, along with WGSL's exp2, (6 + 5 |z|) u, and two roundoffs of lse; dp and D are off by
+ * D + 3 roundoffs of their terms; then ds = p (dp - D) takes both over, and the sums over keys, or over queries of all heads, add as many roundoffs as they have terms. On subgroup matrices u is
  * 2^-22, and p and ds are rounded to f16, whose smallest number is 2^-24.
  */
 function bound(

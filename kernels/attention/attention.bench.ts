@@ -11,7 +11,7 @@ import { type Attention, attention, plan } from './attention.ts';
 import { Sequences } from './sequences.ts';
 
 /** Sequences, tokens of each, heads, kvHeads, headDim. */
-const SHAPES: readonly (readonly [number, number, number, number, number])[] = [
+export const SHAPES: readonly (readonly [number, number, number, number, number])[] = [
   [16, 144, 14, 2, 64],
   [112, 32, 14, 2, 64],
   [8, 512, 14, 2, 64],

@@ -6,8 +6,8 @@
 //   dim.x  n
 //   lse.kept.wgsl or lse.none.wgsl
 //
-// Four subgroups (two) take one head and the queries of one tile, at most ROWS = 64 (32); KEYS = 32 at a time. A subgroup multiplies
-// 32 queries by 16 keys, and 32 rows of weights by D / 2 channels of V, so that each matrix it loads is used twice; q
+// Four subgroups (two) take one head and the queries of one tile, at most ROWS = 64 (32); KEYS = 32 at a time. A subgroup
+// multiplies 32 queries by 16 keys, and 32 rows of weights by D / 2 channels of V, so that each matrix it loads is used twice; q
 // and o stay in its registers. A workgroup has as many for each of HEADS heads that share K and V: of a group with
 // an odd number of heads the last workgroup makes its last head twice and writes it once.
 //
@@ -26,8 +26,8 @@
 // group touches at once lie in different banks. With PAD = 2 a row of scores has two vectors more: the halves of a
 // matrix's rows that are stored at once then lie in different banks too. A query's two threads are neighbours then and
 // have every second quad of its scores; its weights come in the order `place`, and so do the rows of V.
-// Loops marked `unroll` are written out: a run-time index into an array of matrices is slow. What is between the marks `turn` is
-// written AHEAD times, with K_REGISTERS and V_REGISTERS the registers of that round.
+// Loops marked `unroll` are written out: a run-time index into an array of matrices is slow. What is between the marks
+// `turn` is written AHEAD times, with K_REGISTERS and V_REGISTERS the registers of that round.
 // Constants: H, KV, D, SCALE (log2(e) / sqrt(D), f32), ROWS, KEYS, HEADS, SHARED, AHEAD, LATE, PAD, and how much of what a
 // thread or a subgroup has: Q_LOADS, LOADS (vectors of Q, and of K or V), QUADS (of four scores); FM (matrices of 16
 // queries), KD (of 16 channels of q), FD (of o), KK (of 16 keys).
@@ -59,6 +59,10 @@ var<workgroup> grown: u32;
 /// What a query's o is to be multiplied by lies in the padding of its scores.
 fn keep(row: u32) -> f32 { return bitcast<f32>(memory[S_AT + row * S_LINE + KEYS / 4u].x); }
 fn set_keep(row: u32, factor: f32) { memory[S_AT + row * S_LINE + KEYS / 4u] = vec4(bitcast<u32>(factor)); }
+/// Vector j of KEYS rows of K or V, from a sequence's row `first` on; past its end the last row again.
+fn key_row(head_at: u32, first: u32, keys: u32, j: u32) -> vec4<u32> {
+  return qkv[head_at + min(first + j / D8, keys - 1u) * WIDTH + j % D8];
+}
 /// The head that part `slot` of a workgroup makes; one of the next group where there is none.
 fn head_of(wg: u32, slot: u32) -> u32 { return wg / SLOTS * GROUP + wg % SLOTS * HEADS + slot; }
 /// Where the weights of a round's key lie in a row, and its row of V.
@@ -89,9 +93,8 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) t
   var v: array<vec4<u32>, AHEAD * LOADS>;
   for (var n = 0u; n < AHEAD; n++) { // unroll
     for (var i = 0u; i < LOADS; i++) { // unroll
-      let at = min(n * KEYS + (t + i * T) / D8, keys - 1u) * WIDTH + (t + i * T) % D8;
-      k[n * LOADS + i] = qkv[k_from + at];
-      v[n * LOADS + i] = qkv[v_from + at];
+      k[n * LOADS + i] = key_row(k_from, n * KEYS, keys, t + i * T);
+      v[n * LOADS + i] = key_row(v_from, n * KEYS, keys, t + i * T);
     }
   }
   workgroupBarrier();
@@ -104,7 +107,7 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) t
   workgroupBarrier();
   for (var i = 0u; i < LOADS; i++) { // unroll
     memory[(t + i * T) / D8 * LINE + (t + i * T) % D8] = k[i];
-    if (LATE) { k[i] = qkv[k_from + min(AHEAD * KEYS + (t + i * T) / D8, keys - 1u) * WIDTH + (t + i * T) % D8]; }
+    if (LATE) { k[i] = key_row(k_from, AHEAD * KEYS, keys, t + i * T); }
   }
   workgroupBarrier();
 
@@ -123,7 +126,7 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) t
     if (TURN > 0u && base >= keys) { break; }
     if (!LATE) {
       for (var i = 0u; i < LOADS; i++) { // unroll
-        k[K_REGISTERS + i] = qkv[k_from + min(base + KEYS + (t + i * T) / D8, keys - 1u) * WIDTH + (t + i * T) % D8];
+        k[K_REGISTERS + i] = key_row(k_from, base + KEYS, keys, t + i * T);
       }
     }
 
@@ -146,7 +149,7 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) t
       memory[V_AT + place((t + i * T) / D8) * LINE + (t + i * T) % D8] = v[V_REGISTERS + i];
     }
     for (var i = 0u; i < LOADS; i++) { // unroll
-      v[V_REGISTERS + i] = qkv[v_from + min(base + AHEAD * KEYS + (t + i * T) / D8, keys - 1u) * WIDTH + (t + i * T) % D8];
+      v[V_REGISTERS + i] = key_row(v_from, base + AHEAD * KEYS, keys, t + i * T);
     }
     var x: array<vec4<f32>, QUADS>;
     var high = LOWEST;
@@ -178,7 +181,7 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) t
     if (!SHARED) {
       for (var i = 0u; i < LOADS; i++) { // unroll
         memory[(t + i * T) / D8 * LINE + (t + i * T) % D8] = k[K_REGISTERS + i];
-        if (LATE) { k[K_REGISTERS + i] = qkv[k_from + min(base + (AHEAD + 1u) * KEYS + (t + i * T) / D8, keys - 1u) * WIDTH + (t + i * T) % D8]; }
+        if (LATE) { k[K_REGISTERS + i] = key_row(k_from, base + (AHEAD + 1u) * KEYS, keys, t + i * T); }
       }
     }
     // Also the barrier between weights, V and the next K written and read. In round 0 there is no o to rescale.
@@ -217,7 +220,7 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) t
       workgroupBarrier();
       for (var i = 0u; i < LOADS; i++) { // unroll
         memory[(t + i * T) / D8 * LINE + (t + i * T) % D8] = k[K_REGISTERS + i];
-        if (LATE) { k[K_REGISTERS + i] = qkv[k_from + min(base + (AHEAD + 1u) * KEYS + (t + i * T) / D8, keys - 1u) * WIDTH + (t + i * T) % D8]; }
+        if (LATE) { k[K_REGISTERS + i] = key_row(k_from, base + (AHEAD + 1u) * KEYS, keys, t + i * T); }
       }
       workgroupBarrier();
     }

@@ -10,7 +10,7 @@ import { eediFiles } from '../generate/eedi_files.ts';
 import { generate } from '../generate/generate.ts';
 import { natural, positive } from './options.ts';
 import { type Progress, progress } from './progress.ts';
-import { sampleFolder } from './sample_folder.ts';
+import { sampleFolder, sampleTaxonomy } from './sample_folder.ts';
 
 interface GenerateSampleOptions {
   n: number;
@@ -58,9 +58,8 @@ Examples:
         throw new UserError(
           `${join(out, 'train.csv')} is there already: name another folder, or write over it with --force`,
         );
-      const sample = sampleFolder();
-      const taxonomy = await readTaxonomy(join(sample, 'misconception_mapping.csv'));
-      const exclude = await readQuestions(join(sample, 'train.csv'), taxonomy);
+      const taxonomy = await readTaxonomy(sampleTaxonomy());
+      const exclude = await readQuestions(join(sampleFolder(), 'train.csv'), taxonomy);
       let bar: Progress | undefined;
       const began = performance.now();
       const questions = generate({

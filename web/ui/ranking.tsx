@@ -4,7 +4,7 @@ import type { Ranked } from '../worker/api.ts';
 import { MathText } from './math_text.tsx';
 import { Notice } from './notice.tsx';
 import { ProgressBar } from './progress.tsx';
-import { questionOf, sameAnswers } from './ranking_session.ts';
+import { unasked } from './ranking_session.ts';
 import { loadModel } from './session.ts';
 import { type Ranking, store, untrained } from './state.ts';
 import { useStore } from './store.ts';
@@ -17,23 +17,14 @@ export function RankingPanel() {
   const ranking = useStore(store, (s) => s.ranking);
   const problem = useStore(store, (s) => s.rankProblem);
   const ranks = useStore(store, (s) => s.ranks);
-  const same = useStore(store, (s) => sameAnswers(s.draft));
-  const asked = useStore(store, (s) => questionOf(s.draft) !== undefined);
+  const missing = useStore(store, (s) => unasked(s.draft));
   return (
     <section class="ranking" aria-label="Misconceptions, likeliest first" aria-busy={ranks}>
       <p class="unseen" role="status">
-        {ranking && asked ? summary(ranking) : ''}
+        {ranking && !missing ? summary(ranking) : ''}
       </p>
       {problem !== undefined && <Notice onClose={() => store.set({ rankProblem: undefined })}>{problem}</Notice>}
-      {same ? (
-        <p class="empty">The wrong answer is the correct one: there is no error to explain.</p>
-      ) : !asked ? (
-        <p class="empty">Write a question and a wrong answer: the misconceptions that explain it appear here.</p>
-      ) : ranking ? (
-        <List ranking={ranking} />
-      ) : (
-        <Waiting />
-      )}
+      {missing ? <p class="empty">{missing}</p> : ranking ? <List ranking={ranking} /> : <Waiting />}
     </section>
   );
 }

@@ -28,14 +28,20 @@ export function showExample(example: Example, chosen = example.behind.findIndex(
   rerank();
 }
 
-/** Whether the wrong answer is the correct one, which no misconception explains. */
-export const sameAnswers = ({ options, correct, chosen }: Draft): boolean =>
-  options[chosen].trim() !== '' && options[chosen].trim() === options[correct].trim();
+/** Why there is nothing to rank yet, as the page says it. */
+export function unasked({ question, options, correct, chosen }: Draft): string | undefined {
+  const wrong = options[chosen].trim();
+  if (wrong !== '' && wrong === options[correct].trim())
+    return 'The wrong answer is the correct one: there is no error to explain.';
+  if (wrong === '' || question.trim() === '')
+    return 'Write a question and a wrong answer: the misconceptions that explain it appear here.';
+  return undefined;
+}
 
-/** What the draft asks the worker, or undefined while it lacks a question or a wrong answer. */
+/** What the draft asks the worker, or undefined while there is nothing to ask. */
 export function questionOf(draft: Draft): Question | undefined {
   const { question, options, correct, chosen, construct, subject } = draft;
-  if (question.trim() === '' || options[chosen].trim() === '' || sameAnswers(draft)) return undefined;
+  if (unasked(draft)) return undefined;
   return {
     question,
     correct: options[correct],
