@@ -19,9 +19,12 @@ import {
 import { tiles } from './tiles.ts';
 import type { Q4Meta, Weight } from './weights.ts';
 
-const SMALL: TallPlan = { form: 'tall', BM: 64, BN: 64, WM: 16, WN: 64, GROUP_M: 8 };
+const SMALL: TallPlan = { form: 'tall', BM: 64, BN: 64, WM: 16, WN: 64, GROUP_M: 8, AHEAD: 3 };
 /** With threads enough that a read is two words. */
 const MANY: TallPlan = { ...SMALL, BM: 128 };
+/** Widths that no power of two is, two subgroups side by side, matrices of x one sixteen ahead. */
+const ODD: TallPlan = { ...SMALL, BM: 96, BN: 96, WM: 48, WN: 96 };
+const BESIDE: TallPlan = { ...SMALL, BN: 96, WM: 64, WN: 48, AHEAD: 1 };
 
 interface Case {
   M: number;
@@ -63,6 +66,10 @@ const CASES: Case[] = [
   { M: 80, rows: 80, N: 192, K: 96, w: 'offset16', byK: true, y: 'f32' },
   { M: 130, rows: 80, N: 72, K: 128, w: 'offset16', byK: false, y: 'f16', plan: MANY },
   { M: 130, rows: 80, N: 128, K: 128, w: 'zero16', byK: true, y: 'f16', plan: MANY },
+  { M: 150, rows: 131, N: 200, K: 128, w: 'offset16', byK: false, y: 'f16', plan: ODD },
+  { M: 96, rows: 96, N: 256, K: 128, w: 'offset16', byK: true, y: 'f32', add: true, plan: ODD },
+  { M: 80, rows: 75, N: 200, K: 192, w: 'offset16', byK: false, y: 'f16', plan: BESIDE },
+  { M: 70, rows: 70, N: 128, K: 160, w: 'offset16', byK: true, y: 'f32', plan: BESIDE },
 ];
 
 describeMatrixGpu('linear tall', (gpu) => {

@@ -8,11 +8,12 @@
 import { matrixFits, matrixPlans, recordMatrix } from '../../kernels/linear/linear.matrix.ts';
 import { recordTall, type Tall, type TallPlan, tallFits } from '../../kernels/linear/linear.tall.ts';
 import { shapeOf } from '../../kernels/linear/linear.types.ts';
-import type { Q4Weight } from '../../kernels/linear/weights.ts';
+import type { Weight } from '../../kernels/linear/weights.ts';
 import { matrixRate } from '../../src/bench_ceilings.ts';
 import { uniform } from '../../src/data/random.ts';
 import { Gpu } from '../../src/gpu/gpu.ts';
 import { Recorder, type Recording } from '../../src/gpu/recorder.ts';
+import type { Tensor } from '../../src/gpu/tensor.ts';
 import { fromHalf, toHalf } from '../../src/half.ts';
 import { PLANS } from './gemm.plans.ts';
 
@@ -23,6 +24,8 @@ interface Shape {
   K: number;
   byK: boolean;
   y: 'f16' | 'f32';
+  /** Weights in f16: what unpacking costs. */
+  dense?: boolean;
 }
 
 const argument = (name: string) => process.argv.find((_, i) => process.argv[i - 1] === name);
@@ -44,6 +47,7 @@ const SHAPES: Shape[] = [
     byK: false,
     y: 'f16',
   },
+  { name: '7B gate, up, f16 W', M, N: 2 * F, K: C, byK: false, y: 'f16', dense: true },
   { name: '7B gate, up', M, N: 2 * F, K: C, byK: false, y: 'f16' },
   { name: '7B down', M, N: C, K: F, byK: false, y: 'f32' },
   { name: '7B gate, up, dX', M, N: C, K: 2 * F, byK: true, y: 'f16' },
@@ -80,7 +84,7 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(num_workgroups) groups: v
   for (var i = wg.x * 256u + t; i < arrayLength(&y); i += groups.x * 256u) { y[i] = 0xffffffffu; }
 }`;
 
-async function problem({ M, N, K, byK, y: dtype }: Shape) {
+async function problem({ M, N, K, byK, y: dtype, dense }: Shape) {
   const [rows, columns] = byK ? [K, N] : [N, K];
   const groups = columns / 32;
   const X = filled(new Uint16Array(M * K), () => toHalf(random() / 2 ** 31 - 1));
@@ -90,13 +94,22 @@ async function problem({ M, N, K, byK, y: dtype }: Shape) {
     () => toHalf(0.005 + random() / 2 ** 38) + toHalf(-0.06 + random() / 2 ** 36) * 65536,
   );
   const y = gpu.tensor('y', dtype, [M, N]);
-  const weight: Q4Weight = {
-    ...{ kind: 'q4', N: rows, K: columns, group: 32, meta: 'offset16' },
-    words: gpu.upload('words', 'u32', [rows, columns / 8], words),
-    params: gpu.upload('params', 'u32', [rows, groups], params),
-  };
+  const D = dense && filled(new Uint16Array(rows * columns), () => toHalf(random() / 2 ** 35 - 0.0625));
+  const weight: Weight = D
+    ? {
+        kind: 'dense',
+        N: rows,
+        K: columns,
+        data: gpu.upload('W', 'f16', [rows, columns], D) as Tensor & { dtype: 'f16' },
+      }
+    : {
+        ...{ kind: 'q4', N: rows, K: columns, group: 32, meta: 'offset16' },
+        words: gpu.upload('words', 'u32', [rows, columns / 8], words),
+        params: gpu.upload('params', 'u32', [rows, groups], params),
+      };
   const call: Tall = { x: gpu.upload('x', 'f16', [M, K], X), weight, y, rows: gpu.dim('rows', M), byK };
   const w = (row: number, column: number): number => {
+    if (D) return fromHalf(D[row * columns + column]);
     const p = params[row * groups + (column >> 5)];
     const q = (words[(row * columns + column) >>> 3] >>> (4 * (column % 8))) & 15;
     // As the kernel rounds it: what is compared is the product.
@@ -142,7 +155,11 @@ async function problem({ M, N, K, byK, y: dtype }: Shape) {
     }
     return `${wrong ? `${wrong} NOT FINITE ` : ''}${Math.sqrt(off / size).toExponential(1)}`;
   }
-  return { call, error, free: () => gpu.free(call.x, y, bad, weight.words, weight.params) };
+  return {
+    call,
+    error,
+    free: () => gpu.free(call.x, y, bad, ...(weight.kind === 'q4' ? [weight.words, weight.params] : [weight.data])),
+  };
 }
 
 /** Microseconds a call, median of 11 samples of at least 2 ms, warm because called back to back. */
@@ -168,7 +185,7 @@ for (const shape of SHAPES) {
     try {
       jobs.push({ name, recording: await r.finish(), error: '' });
     } catch (error) {
-      console.log(`${shape.name.padEnd(16)} ${name}: ${(error as Error).message.slice(0, 200)}`);
+      console.log(`${shape.name.padEnd(18)} ${name}: ${(error as Error).message.slice(0, 200)}`);
     }
   };
   const staged = matrixPlans()[0];
@@ -177,7 +194,10 @@ for (const shape of SHAPES) {
   const fits = (plan: TallPlan) =>
     tallFits(
       gpu.caps,
-      { ...{ M, N, K, byK, x: 'f16', w: 'u32', group: 32 }, ...{ ldx: K, first: 0, ldy: N, column: 0 } },
+      {
+        ...{ M, N, K, byK, x: 'f16', w: shape.dense ? 'f16' : 'u32', group: 32 },
+        ...{ ldx: K, first: 0, ldy: N, column: 0 },
+      },
       plan,
     );
   const plans = PLANS.filter(([name]) => name.includes(only));
@@ -185,7 +205,7 @@ for (const shape of SHAPES) {
     plans.map(([name, plan]) =>
       fits(plan)
         ? add(name, (r) => recordTall(r, p.call, 'linear', plan))
-        : console.log(`${shape.name.padEnd(16)} ${name}: does not fit`),
+        : console.log(`${shape.name.padEnd(18)} ${name}: does not fit`),
     ),
   );
   for (const job of jobs) job.error = await p.error(job.recording);
@@ -196,7 +216,7 @@ for (const shape of SHAPES) {
     const us = await timed(recording);
     const rate = ((2 * M * N * K) / us / 1e6).toFixed(0);
     console.log(
-      `${shape.name.padEnd(16)} ${name.padEnd(44)} ${us.toFixed(1).padStart(8)} us ${rate.padStart(4)} TFLOP/s  error ${error}`,
+      `${shape.name.padEnd(18)} ${name.padEnd(44)} ${us.toFixed(1).padStart(8)} us ${rate.padStart(4)} TFLOP/s  error ${error}`,
     );
     recording.free();
   }
