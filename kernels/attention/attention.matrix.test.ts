@@ -4,6 +4,7 @@ import type { Recorder } from '../../src/gpu/recorder.ts';
 import { compileAll, describeMatrixGpu, H200 } from '../../test/matrix_gpus.ts';
 import { check, line, MATRIX_ARITHMETIC, random } from './attention.check.ts';
 import { attentionMatrix, type MatrixForm, matrixCode, matrixFits, measuredForm } from './attention.matrix.ts';
+import { attentionTiled, type TiledForm } from './attention.tiled.ts';
 import { type Attention, plan } from './attention.ts';
 
 // [heads, kvHeads, headDim, lengths]: every width, tile ends, rounds of keys that end early, one query.
@@ -52,6 +53,39 @@ describeMatrixGpu('attention on subgroup matrices', (gpu, emulated) => {
         arithmetic: MATRIX_ARITHMETIC,
         record,
       });
+    });
+
+  const tiledForms: [string, TiledForm, number][] = [
+    ['tiles', { rows: 64, heads: 1, kAhead: 2, vAhead: 2 }, 64],
+    ['tiles, 32 queries', { rows: 32, heads: 1, kAhead: 4, vAhead: 4 }, 64],
+    ['tiles, two heads', { rows: 32, heads: 2, kAhead: 1, vAhead: 1 }, 32],
+    ['tiles, wide', { rows: 64, heads: 1, kAhead: 4, vAhead: 4 }, 128],
+  ];
+  for (const [name, form, headDim] of tiledForms)
+    test.skipIf(emulated && headDim > 64)(name, async () => {
+      const shape = { heads: 3, kvHeads: 1, headDim };
+      const record = (r: Recorder, a: Attention) => attentionTiled(r, a, form);
+      const g = gpu();
+      // Their scores are exact where the root of the width is a power of two.
+      const lines = [
+        [4, 20],
+        [-4, 300],
+        [0, -3000],
+      ].map(([slope, offset]) => line(g, shape, 70, slope, offset));
+      await check(
+        g,
+        shape,
+        [
+          random(g, 20, shape, [70, 3, 97], 9),
+          random(g, 22, shape, [1, 15, 16, 17, 33]),
+          ...(headDim === 64 ? lines : []),
+        ],
+        {
+          rows: form.rows,
+          arithmetic: MATRIX_ARITHMETIC,
+          record,
+        },
+      );
     });
 
   test('scores of hundreds, rising, falling, all very negative, wild', async () => {

@@ -7,10 +7,10 @@ import { attentionCase, SHAPES } from '../../kernels/attention/attention.bench.t
 import {
   attentionMatrix,
   type MatrixForm,
-  matrixBytes,
   matrixFits,
   measuredForm,
 } from '../../kernels/attention/attention.matrix.ts';
+import { attentionTiled, type TiledForm, tiledFits } from '../../kernels/attention/attention.tiled.ts';
 import type { Attention } from '../../kernels/attention/attention.ts';
 import { time } from '../../src/bench.ts';
 import { Gpu } from '../../src/gpu/gpu.ts';
@@ -24,92 +24,151 @@ const left = () => seconds - (performance.now() - started) / 1000;
 const gpu = await Gpu.open();
 const { software } = gpu.description;
 if (!gpu.caps.matrix) throw new Error('this GPU has no subgroup matrices: there is nothing to compare');
-/** Not the shortest; wide heads, which are the slower beside SDPA, first. */
-const shapes = SHAPES.filter(([, n]) => n > 32).sort((a, b) => b[4] - a[4]);
+/** Long and wide first: what is slowest beside SDPA. */
+const shapes = SHAPES.filter(([, n, heads]) => n > 32 && heads % 7 === 0).sort((a, b) => b[1] * b[4] - a[1] * a[4]);
 
-const forms: MatrixForm[] = [];
-for (const [rows, heads] of [
-  [64, 1],
-  [32, 1],
-  [64, 2],
-  [32, 2],
-])
-  for (const shared of [true, false])
-    for (const pad of [1, 2])
-      for (const [ahead, late] of [
-        [1, false],
-        [1, true],
-        [2, true],
-      ] as const)
-        forms.push({ rows, heads, shared, ahead, late, pad });
-const nameOf = (f: MatrixForm, D: number) =>
-  `${f.rows} queries x ${f.heads}, K and V ${f.shared ? 'in one place' : 'apart'}, ${f.ahead} ahead${f.late ? ' late' : ''}, pad ${f.pad}, ${matrixBytes(D, f)} B`;
+/** [what it is called, its queries a tile, how it is recorded, whether its results are right]. */
+type Form = [name: string, rows: number, record: (r: Recorder, a: Attention) => void, checked: boolean];
 
-/** Takes a part out of the kernel. What is left still depends on the loop, so that the compiler keeps the rest. */
+const matrixForm = (f: MatrixForm): Form => [
+  `staged ${f.rows} x ${f.heads}, K and V ${f.shared ? 'in one place' : 'apart'}, ${f.ahead} ahead${f.late ? ' late' : ''}, pad ${f.pad}`,
+  f.rows,
+  (r, a) => attentionMatrix(r, a, f),
+  true,
+];
+const tiledForm = (f: TiledForm): Form => [
+  `tiled ${f.rows} x ${f.heads}, K ${f.kAhead} ahead, V ${f.vAhead}`,
+  f.rows,
+  (r, a) => attentionTiled(r, a, f),
+  true,
+];
+const one = { rows: 64, heads: 1, shared: true, ahead: 1, late: false, pad: 1 };
+const TILED = { rows: 64, heads: 1, kAhead: 2, vAhead: 2 };
+
+/** Takes a part out of a kernel: what the rest takes. What is left still depends on the loop, so that the compiler keeps it. */
 const WITHOUT: [string, (code: string) => string][] = [
   ['reading K and V', (code) => code.replace(/= key_row\([kv]_from, base[^;]*;/g, '= vec4<u32>(base * 0u + t);')],
   ['exponentials', (code) => code.replace(/exp2\((x\[[^\]]*\] - top)\)/g, '($1)')],
-  ['the mask', (code) => code.replace(/select\(vec4\(LOWEST\), score, [^;]*;/g, 'score;')],
+  ['the mask', (code) => code.replace(/select\(vec4\(LOWEST\), (score|x\[i\] \* SCALE), [^;]*;/g, '$1;')],
   [
     'scores through memory',
     (code) =>
-      code.replace(/bitcast<vec4<f32>>\(memory\[S_AT \+ row \* S_LINE \+ quad\]\)/g, 'vec4<f32>(f32(base + quad))'),
+      code.replace(
+        /bitcast<vec4<f32>>\(memory\[S_AT \+ row \* S_LINE \+ (quad|half \* QUADS \+ i)\]\)/g,
+        'vec4<f32>(f32(row + $1))',
+      ),
   ],
   [
     'rescaling',
-    (code) => code.replace('let rescale = workgroupUniformLoad(&grown);', 'workgroupBarrier();\nlet rescale = 1u;'),
+    (code) =>
+      code.replace('let rescale = workgroupUniformLoad(&grown);', 'workgroupBarrier();\nlet rescale = 0xffffu;'),
   ],
-  ['barriers', (code) => code.replaceAll('workgroupUniformLoad(&grown)', '1u').replaceAll('workgroupBarrier();', '')],
+  [
+    'barriers',
+    (code) => code.replaceAll('workgroupUniformLoad(&grown)', '0xffffu').replaceAll('workgroupBarrier();', ''),
+  ],
+  ['matrices of V', (code) => code.replace(/let v_from = [^;]*;/, 'let v_from = vec2(v_at);')],
+  ['matrices of K', (code) => code.replaceAll('k_from = min(block + 2u + sn, last) * TILE_ROW + k_at;', '')],
 ];
-
-function withoutPart(edit: (code: string) => string) {
-  return (r: Recorder, a: Attention) => {
-    attentionMatrix(r, a);
+function without(part: string, edit: (code: string) => string, [name, rows, record]: Form): Form {
+  const cut = (r: Recorder, a: Attention) => {
+    record(r, a);
     const dispatch = r.dispatches[r.dispatches.length - 1];
     const code = edit(dispatch.code);
-    if (code === dispatch.code) throw new Error('the kernel has no such part any more: see WITHOUT');
+    if (code === dispatch.code) throw new Error('the kernel has no such part');
     dispatch.code = code;
   };
+  return [`${name}, without ${part}`, rows, cut, false];
 }
 
 console.log(`${gpu.description.description}, tier ${gpu.caps.tier}`);
 for (const shape of shapes) {
+  if (left() < 5) break;
   const [S, n, heads, kvHeads, headDim] = shape;
-  const jobs = [
-    { name: `now: ${nameOf(measuredForm(headDim), headDim)}`, form: undefined, checked: true },
-    ...forms
-      .filter((form) => matrixFits(gpu.caps, { heads, kvHeads, headDim }, form))
-      .map((form) => ({
-        name: nameOf(form, headDim),
-        form: { rows: form.rows, record: (r: Recorder, a: Attention) => attentionMatrix(r, a, form) },
-        checked: true,
-      })),
-    ...WITHOUT.map(([part, edit]) => ({
-      name: `now without ${part}`,
-      form: { rows: measuredForm(headDim).rows, record: withoutPart(edit) },
-      checked: false,
-    })),
+  const dims = { heads, kvHeads, headDim };
+  const now = measuredForm(headDim);
+  const staged: MatrixForm[] = [
+    now,
+    { ...now, pad: 2 },
+    { ...now, late: true },
+    { ...now, late: true, ahead: 2 },
+    { ...now, shared: !now.shared },
+    { ...one, rows: 32 },
+    { ...one, rows: 32, shared: false },
+    { ...one, rows: 32, heads: 2 },
+    { ...one, rows: 32, heads: 2, pad: 2 },
+    { ...one, heads: 2 },
+    { ...one, heads: 2, shared: false },
+    { ...one, heads: 2, shared: false, late: true, ahead: 2 },
   ];
-  for (const { name, form, checked } of jobs) {
-    if (left() < 1) break;
-    const one = attentionCase(gpu, shape, form);
-    const r = new Recorder(gpu);
-    await one.record(r);
-    const line = `${one.shape.padEnd(28)} ${name.padEnd(66)}`;
-    try {
-      const recording = await r.finish();
-      recording.replay();
-      const error = checked ? (await one.check()).toFixed(3) : '-';
-      const { ns, spread } = await time(recording, { warmMs: software ? 0 : 60 });
-      console.log(
-        `${line} ${(ns / 1e3).toFixed(1).padStart(8)} µs ±${(100 * spread).toFixed(1)} % ${(one.flops / ns / 1e3).toFixed(0).padStart(4)} TFLOP/s  error ${error}`,
-      );
-      recording.free();
-    } catch (error) {
-      console.log(`${line} ${(error as Error).message.slice(0, 200)}`);
-    }
-    one.free();
+  const tiled: TiledForm[] = [];
+  for (const [rows, heads] of [
+    [64, 1],
+    [32, 1],
+    [32, 2],
+    [64, 2],
+  ])
+    for (const [kAhead, vAhead] of [
+      [1, 1],
+      [2, 2],
+      [4, 2],
+      [4, 4],
+      [8, 4],
+    ])
+      tiled.push({ rows, heads, kAhead, vAhead });
+  const forms: Form[] = [
+    ...staged.filter((f) => matrixFits(gpu.caps, dims, f)).map(matrixForm),
+    ...tiled.filter((f) => tiledFits(gpu.caps, dims, f)).map(tiledForm),
+    ...WITHOUT.flatMap(([part, edit]) => [matrixForm(now), tiledForm(TILED)].map((form) => without(part, edit, form))),
+  ];
+  // A case for each number of queries a tile: forms share its tensors.
+  const cases = new Map<number, { check: () => Promise<number>; a: Attention; free: () => void; flops: number }>();
+  for (const rows of new Set(forms.map((form) => form[1]))) {
+    let a: Attention | undefined;
+    const made = attentionCase(gpu, shape, {
+      rows,
+      record: (_, call) => {
+        a = call;
+      },
+    });
+    await made.record(new Recorder(gpu));
+    cases.set(rows, { a: a!, check: made.check, free: made.free, flops: made.flops });
   }
-  console.log(`${S} x ${n} done, ${left().toFixed(0)} s left`);
+  // All are compiled and checked before any is timed: nothing lets the GPU idle, and its clock drop, in between.
+  const jobs = await Promise.all(
+    forms.map(async ([name, rows, record, checked]) => {
+      const r = new Recorder(gpu);
+      try {
+        record(r, cases.get(rows)!.a);
+        return { name, rows, checked, recording: await r.finish(), error: '-' };
+      } catch (error) {
+        const message = (error as Error).message;
+        if (message !== 'the kernel has no such part') console.log(`${name}: ${message.slice(0, 200)}`);
+        return undefined;
+      }
+    }),
+  );
+  for (const job of jobs) {
+    if (!job?.checked) continue;
+    const { a, check } = cases.get(job.rows)!;
+    gpu.write(a.y, new Uint32Array(a.y.shape[0] * a.y.shape[1] * (a.y.dtype === 'f16' ? 0.5 : 1)).fill(0xffffffff));
+    job.recording.replay();
+    job.error = (await check()).toFixed(3);
+  }
+  const warm = performance.now() + (software ? 0 : 500);
+  while (performance.now() < warm) await jobs[0]!.recording.time(8);
+  for (const job of [...jobs, jobs[0]]) {
+    if (!job || left() < 1) continue;
+    const { ns, spread } = await time(job.recording, { warmMs: software ? 0 : 20 });
+    const rate = (cases.get(job.rows)!.flops / ns / 1e3).toFixed(0);
+    console.log(
+      `${S}x${n} H=${heads} KV=${kvHeads} D=${headDim}`.padEnd(28),
+      job.name.padEnd(66),
+      `${(ns / 1e3).toFixed(1).padStart(8)} µs ±${(100 * spread).toFixed(1)} % ${rate.padStart(4)} TFLOP/s  error ${job.error}`,
+    );
+  }
+  for (const { free } of cases.values()) free();
+  for (const job of jobs) job?.recording.free();
+  console.log(`${left().toFixed(0)} s left`);
 }
 process.exit(0);

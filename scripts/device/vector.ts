@@ -323,7 +323,7 @@ for (const [index, shape] of SHAPES.entries()) {
       job.recording.replay();
       job.error = await p.error(M, job.v.rounding);
     }
-    if (jobs.length) await warm(jobs[0].recording, index === 0 && M === 1 ? 500 : 60);
+    if (jobs.length) await warm(jobs[0].recording, 500);
     for (const { v, recording, error } of jobs) {
       if (spent() > seconds) {
         console.log(`${name} M=${M} ${v.name}: out of time`);
