@@ -67,7 +67,7 @@ const WITHOUT: [string, (code: string) => string][] = [
     'barriers',
     (code) => code.replaceAll('workgroupUniformLoad(&grown)', '0xffffu').replaceAll('workgroupBarrier();', ''),
   ],
-  ['matrices of V', (code) => code.replace(/let v_from = [^;]*;/, 'let v_from = vec2(v_at);')],
+  ['matrices of V', (code) => code.replace(/let v_from = vec2\(min[^;]*;/, 'let v_from = vec2(v_at);')],
   ['matrices of K', (code) => code.replaceAll('k_from = min(block + 2u + sn, last) * TILE_ROW + k_at;', '')],
 ];
 function without(part: string, edit: (code: string) => string, [name, rows, record]: Form): Form {
