@@ -1,13 +1,12 @@
 /** Attention at the lengths of questions, of the training batch and of long texts, in Qwen2.5's 0.5B, 7B and 32B shapes. */
 import type { Bench, BenchCase } from '../../src/bench.ts';
 import type { Gpu } from '../../src/gpu/gpu.ts';
-import type { Recorder } from '../../src/gpu/recorder.ts';
 import type { Tensor } from '../../src/gpu/tensor.ts';
 import { Noise, output } from '../../test/bench_data.ts';
 import { EPS, poisoned } from '../../test/numeric.ts';
 import { MATRIX_ARITHMETIC, startsOf } from './attention.check.ts';
 import { attentionBound, attentionRef } from './attention.ref.ts';
-import { type Attention, attention, plan } from './attention.ts';
+import { attention, plan } from './attention.ts';
 import { Sequences } from './sequences.ts';
 
 /** Sequences, tokens of each, heads, kvHeads, headDim. */
@@ -29,11 +28,11 @@ const SOFTWARE: typeof SHAPES = [
 export const bench: Bench = (gpu) =>
   (gpu.description.software ? SOFTWARE : SHAPES).map((shape) => attentionCase(gpu, shape));
 
-/** `S` sequences of `n` tokens; `form` is one that the plan does not choose, and its queries a tile. */
+/** `S` sequences of `n` tokens; `form` records one that the plan does not choose. */
 export function attentionCase(
   gpu: Gpu,
   [S, n, heads, kvHeads, headDim]: readonly [S: number, n: number, heads: number, kvHeads: number, headDim: number],
-  form?: { rows: number; record: (r: Recorder, a: Attention) => void },
+  form = attention,
 ): BenchCase {
   const act = gpu.activation;
   const shape = { heads, kvHeads, headDim };
@@ -51,9 +50,9 @@ export function attentionCase(
     flops: 4 * headDim * heads * S * ((n * (n + 1)) / 2),
     record(r) {
       made = [noise.tensor(gpu, 'qkv', [T, width]), poisoned(gpu, 'y', act, [T, heads * headDim])];
-      sequences = new Sequences(gpu, T, S, form?.rows ?? p.rows);
+      sequences = new Sequences(gpu, T, S, p.rows);
       sequences.set(Array.from({ length: S }, () => new Uint32Array(n)));
-      (form?.record ?? attention)(r, { qkv: made[0], y: made[1], sequences, ...shape });
+      form(r, { qkv: made[0], y: made[1], sequences, ...shape });
     },
     async check() {
       const y = await output(gpu, made[1]);

@@ -3,8 +3,14 @@ import type { Caps } from '../../src/gpu/adapter.ts';
 import type { Recorder } from '../../src/gpu/recorder.ts';
 import { compileAll, describeMatrixGpu, H200 } from '../../test/matrix_gpus.ts';
 import { check, line, MATRIX_ARITHMETIC, random } from './attention.check.ts';
-import { attentionMatrix, type MatrixForm, matrixCode, matrixFits, measuredForm } from './attention.matrix.ts';
-import { attentionTiled, type TiledForm } from './attention.tiled.ts';
+import {
+  attentionMatrix,
+  MATRIX_ROWS,
+  type MatrixForm,
+  matrixCode,
+  matrixFits,
+  measuredForm,
+} from './attention.matrix.ts';
 import { type Attention, plan } from './attention.ts';
 
 // [heads, kvHeads, headDim, lengths]: every width, tile ends, rounds of keys that end early, one query.
@@ -26,22 +32,10 @@ describeMatrixGpu('attention on subgroup matrices', (gpu, emulated) => {
       },
     );
 
-  // Two heads of a group of three: the second workgroup's second head is nobody's. It takes more workgroup memory than lavapipe has.
   const forms: [string, MatrixForm, number][] = [
-    [
-      'rows of scores padded twice, K read late',
-      { rows: 64, heads: 1, shared: true, ahead: 1, late: true, pad: 2 },
-      64,
-    ],
-    ['two rounds ahead', { rows: 64, heads: 1, shared: false, ahead: 2, late: true, pad: 1 }, 64],
-    ['two heads of 32 queries', { rows: 32, heads: 2, shared: false, ahead: 1, late: true, pad: 1 }, 64],
-    ['32 queries', { rows: 32, heads: 1, shared: true, ahead: 1, late: false, pad: 1 }, 64],
-    ['two heads', { rows: 64, heads: 2, shared: false, ahead: 1, late: false, pad: 1 }, 128],
-    [
-      'two heads, two rounds ahead, padded twice',
-      { rows: 64, heads: 2, shared: false, ahead: 2, late: true, pad: 2 },
-      128,
-    ],
+    ['rows of scores padded twice', { shared: true, ahead: 1, pad: 2 }, 64],
+    ['two rounds ahead', { shared: false, ahead: 2, pad: 1 }, 64],
+    ['two rounds ahead, padded twice', { shared: true, ahead: 2, pad: 2 }, 64],
   ];
   for (const [name, form, headDim] of forms)
     test.skipIf(emulated && headDim > 64)(name, async () => {
@@ -49,43 +43,10 @@ describeMatrixGpu('attention on subgroup matrices', (gpu, emulated) => {
       const record = (r: Recorder, a: Attention) => attentionMatrix(r, a, form);
       const g = gpu();
       await check(g, shape, [random(g, 20, shape, [70, 3, 97], 9)], {
-        rows: form.rows,
+        rows: MATRIX_ROWS,
         arithmetic: MATRIX_ARITHMETIC,
         record,
       });
-    });
-
-  const tiledForms: [string, TiledForm, number][] = [
-    ['tiles', { rows: 64, heads: 1, kAhead: 2, vAhead: 2 }, 64],
-    ['tiles, 32 queries', { rows: 32, heads: 1, kAhead: 4, vAhead: 4 }, 64],
-    ['tiles, two heads', { rows: 32, heads: 2, kAhead: 1, vAhead: 1 }, 32],
-    ['tiles, wide', { rows: 64, heads: 1, kAhead: 4, vAhead: 4 }, 128],
-  ];
-  for (const [name, form, headDim] of tiledForms)
-    test.skipIf(emulated && headDim > 64)(name, async () => {
-      const shape = { heads: 3, kvHeads: 1, headDim };
-      const record = (r: Recorder, a: Attention) => attentionTiled(r, a, form);
-      const g = gpu();
-      // Their scores are exact where the root of the width is a power of two.
-      const lines = [
-        [4, 20],
-        [-4, 300],
-        [0, -3000],
-      ].map(([slope, offset]) => line(g, shape, 70, slope, offset));
-      await check(
-        g,
-        shape,
-        [
-          random(g, 20, shape, [70, 3, 97], 9),
-          random(g, 22, shape, [1, 15, 16, 17, 33]),
-          ...(headDim === 64 ? lines : []),
-        ],
-        {
-          rows: form.rows,
-          arithmetic: MATRIX_ARITHMETIC,
-          record,
-        },
-      );
     });
 
   test('scores of hundreds, rising, falling, all very negative, wild', async () => {

@@ -9,57 +9,51 @@ import { lseText } from './lse.ts';
 /** Keys a workgroup takes at a time. */
 const KEYS = 32;
 
-/** Of workgroup memory: two workgroups that take no more share a processor of an H200 (results/h200/gemm-ceilings.txt). */
-const SHARE = 23 * 1024;
+/** Of workgroup memory: two workgroups that take no more share a processor of an H200 (results/h200/occupancy.txt). */
+const SHARE = 24 * 1024;
+
+/** Queries of a head that a workgroup takes, the tileRows of its Sequences. */
+export const MATRIX_ROWS = 64;
 
 /** How a workgroup goes about it: attention.matrix.wgsl has what these mean. */
 export interface MatrixForm {
-  /** Queries of a head that a workgroup takes, the tileRows of its Sequences: 32 or 64. */
-  rows: number;
-  /** Heads of a group that a workgroup takes: 1 or 2. */
-  heads: number;
   /** K and V share one place. */
   shared: boolean;
   /** Rounds that K and V are read ahead. */
   ahead: number;
-  /** K is read as soon as there is room: always with more than one round ahead. */
-  late: boolean;
   /** Vectors that a row of scores is longer than they are: 1 or 2. */
   pad: number;
 }
 
 /** The form that plans take, as it was measured: LADDER.md. */
 export const measuredForm = (D: number): MatrixForm => {
-  const apart = { rows: 64, heads: 1, shared: false, ahead: 1, late: false, pad: 1 };
+  const apart = { shared: false, ahead: 1, pad: 1 };
   return matrixBytes(D, apart) > SHARE ? { ...apart, shared: true } : apart;
 };
 
 /** Bytes of workgroup memory: K and V in one place or two, scores, weights, and `grown`. */
-export function matrixBytes(D: number, { rows, heads, shared, pad }: MatrixForm): number {
-  const places = shared ? 1 : 2;
+export function matrixBytes(D: number, { shared, pad }: MatrixForm): number {
   const row = KEYS / 4 + pad + KEYS / 8 + 1;
-  return 16 * (places * (KEYS * (D / 8 + 1) - 1) + heads * rows * row - 1) + 4;
+  return 16 * ((shared ? 1 : 2) * (KEYS * (D / 8 + 1) - 1) + MATRIX_ROWS * row - 1) + 4;
 }
 
 /** Whether subgroup matrices serve a shape: heads of 32, 64, 96 or 128 channels, whose halves are whole matrices. */
 export function matrixFits(caps: Caps, { headDim }: AttentionShape, form = measuredForm(headDim)): boolean {
   if (!caps.matrix || caps.subgroups?.min !== 32 || caps.subgroups.max !== 32) return false;
-  if (headDim % 32 || headDim > 128 || ((KEYS * headDim) / 8) % threads(form)) return false;
-  return (
-    caps.maxInvocations >= threads(form) && caps.maxWorkgroupStorage >= Math.max(24576, matrixBytes(headDim, form))
-  );
+  if (headDim % 32 || headDim > 128) return false;
+  return caps.maxInvocations >= THREADS && caps.maxWorkgroupStorage >= Math.max(24576, matrixBytes(headDim, form));
 }
 
-const threads = ({ rows, heads }: MatrixForm) => 2 * rows * heads;
+const THREADS = 2 * MATRIX_ROWS;
 
 /** Records a form. */
 export function attentionMatrix(r: Recorder, a: Attention, form = measuredForm(a.headDim)): void {
-  const { heads, kvHeads, sequences } = a;
+  const { heads, sequences } = a;
   r.dispatch({
     label: 'attention matrix',
     code: matrixCode(a, form, r.gpu.description.software),
     bindings: [a.qkv, sequences.tiles, a.y, sequences.tileCount, ...(a.lse ? [a.lse] : [])],
-    grid: () => [kvHeads * Math.ceil(heads / kvHeads / form.heads), sequences.tileCount.count],
+    grid: () => [heads, sequences.tileCount.count],
   });
 }
 
@@ -69,7 +63,7 @@ export function matrixCode(
   form: MatrixForm,
   loops = false,
 ): string {
-  const LOADS = (KEYS * D) / 8 / threads(form);
+  const LOADS = (KEYS * D) / 8 / THREADS;
   const counts = {
     Q_LOADS: D / 16,
     LOADS,
@@ -90,8 +84,8 @@ export function matrixCode(
   const text = specialise([before, ...turns, after].join(''), {
     enable: ['f16', 'subgroups', 'chromium_experimental_subgroup_matrix'],
     constants: {
-      ...{ H: heads, KV: kvHeads, D, SCALE: float(Math.LOG2E / Math.sqrt(D)), ROWS: form.rows, KEYS },
-      ...{ HEADS: form.heads, SHARED: form.shared, LATE: form.late, PAD: form.pad },
+      ...{ H: heads, KV: kvHeads, D, SCALE: float(Math.LOG2E / Math.sqrt(D)), ROWS: MATRIX_ROWS, KEYS },
+      ...{ SHARED: form.shared, PAD: form.pad },
       ...counts,
     },
     include: [lseText(lse)],

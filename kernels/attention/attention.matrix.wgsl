@@ -6,13 +6,12 @@
 //   dim.x  n
 //   lse.kept.wgsl or lse.none.wgsl
 //
-// Four subgroups (two) take one head and the queries of one tile, at most ROWS = 64 (32); KEYS = 32 at a time. A subgroup
-// multiplies 32 queries by 16 keys, and 32 rows of weights by D / 2 channels of V, so that each matrix it loads is used twice; q
-// and o stay in its registers. A workgroup has as many for each of HEADS heads that share K and V: of a group with
-// an odd number of heads the last workgroup makes its last head twice and writes it once.
+// Four subgroups take one head and the queries of one tile, at most ROWS = 64; KEYS = 32 at a time. A subgroup multiplies
+// 32 queries by 16 keys, and 32 rows of weights by D / 2 channels of V, so that each matrix it loads is used twice; q
+// and o stay in its registers.
 //
-// K and V are read from memory AHEAD rounds before they are wanted (LATE: K as soon as there is room for it, not at the
-// next round's start). In workgroup memory they have a place each (not SHARED): the next K is then written among the
+// K and V are read from memory AHEAD rounds before they are wanted, K with more than one ahead as soon as there is room
+// for it, not at the next round's start. In workgroup memory they have a place each (not SHARED): the next K is then written among the
 // weights, and a round has one barrier and one uniform load. Or they share one place, since V is wanted only when K is
 // done with, at the price of two more barriers.
 //
@@ -28,7 +27,7 @@
 // have every second quad of its scores; its weights come in the order `place`, and so do the rows of V.
 // Loops marked `unroll` are written out: a run-time index into an array of matrices is slow. What is between the marks
 // `turn` is written AHEAD times, with K_REGISTERS and V_REGISTERS the registers of that round.
-// Constants: H, KV, D, SCALE (log2(e) / sqrt(D), f32), ROWS, KEYS, HEADS, SHARED, AHEAD, LATE, PAD, and how much of what a
+// Constants: H, KV, D, SCALE (log2(e) / sqrt(D), f32), ROWS, KEYS, SHARED, AHEAD, PAD, and how much of what a
 // thread or a subgroup has: Q_LOADS, LOADS (vectors of Q, and of K or V), QUADS (of four scores); FM (matrices of 16
 // queries), KD (of 16 channels of q), FD (of o), KK (of 16 keys).
 
@@ -37,9 +36,7 @@
 @group(0) @binding(2) var<storage, read_write> y: array<vec4<u32>>;
 @group(0) @binding(3) var<uniform> dim: vec4<u32>;
 
-const T = 2u * ROWS * HEADS;
-const GROUP = H / KV;
-const SLOTS = (GROUP + HEADS - 1u) / HEADS;   // workgroups that a group of heads takes
+const T = 2u * ROWS;
 const D8 = D / 8u;
 const WIDTH = (H + 2u * KV) * D8;
 const LINE = D8 + 1u;          // vectors in a row of q, k or v,
@@ -48,11 +45,12 @@ const P_LINE = KEYS / 8u + 1u; // of weights
 // The padding of a last row is the next one's first.
 const V_AT = select(KEYS * LINE - 1u, 0u, SHARED);
 const S_AT = V_AT + KEYS * LINE - 1u;
-const P_AT = S_AT + HEADS * ROWS * S_LINE;
+const P_AT = S_AT + ROWS * S_LINE;
+const LATE = AHEAD > 1u;
 const LOWEST = -1e30;
 const HEADROOM = 8.0;
 
-var<workgroup> memory: array<vec4<u32>, P_AT + HEADS * ROWS * P_LINE - 1u>;
+var<workgroup> memory: array<vec4<u32>, P_AT + ROWS * P_LINE - 1u>;
 // The last round in which a query's `top` has grown.
 var<workgroup> grown: u32;
 
@@ -63,8 +61,6 @@ fn set_keep(row: u32, factor: f32) { memory[S_AT + row * S_LINE + KEYS / 4u] = v
 fn key_row(head_at: u32, first: u32, keys: u32, j: u32) -> vec4<u32> {
   return qkv[head_at + min(first + j / D8, keys - 1u) * WIDTH + j % D8];
 }
-/// The head that part `slot` of a workgroup makes; one of the next group where there is none.
-fn head_of(wg: u32, slot: u32) -> u32 { return wg / SLOTS * GROUP + wg % SLOTS * HEADS + slot; }
 /// Where the weights of a round's key lie in a row, and its row of V.
 fn place(key: u32) -> u32 {
   if (PAD == 1u) { return key; }
@@ -73,10 +69,10 @@ fn place(key: u32) -> u32 {
 
 @compute @workgroup_size(T)
 fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) t: u32) {
-  let group = wg.x / SLOTS;
+  let head = wg.x;
   let tile = tiles[dim.x - 1u - wg.y];
   let keys = tile.y - tile.z;
-  let k_from = tile.z * WIDTH + (H + group) * D8;
+  let k_from = tile.z * WIDTH + (H + head * KV / H) * D8;
   let v_from = k_from + KV * D8;
   let sm = t / 64u * 32u;
   let sn = t / 32u % 2u;
@@ -85,8 +81,7 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) t
   for (var i = 0u; i < Q_LOADS; i++) {
     let row = (t + i * T) / D8;
     let c = (t + i * T) % D8;
-    let head = min(head_of(wg.x, row / ROWS), (group + 1u) * GROUP - 1u);
-    memory[row * LINE + c] = qkv[min(tile.x + row % ROWS, tile.y - 1u) * WIDTH + head * D8 + c];
+    memory[row * LINE + c] = qkv[min(tile.x + row, tile.y - 1u) * WIDTH + head * D8 + c];
   }
   if (t == 0u) { grown = 0u; }
   var k: array<vec4<u32>, AHEAD * LOADS>;
@@ -157,7 +152,7 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) t
       let quad = select(half * QUADS + i, 2u * i + half, PAD == 2u);
       let key = base + quad * 4u + vec4(0u, 1u, 2u, 3u);
       let score = bitcast<vec4<f32>>(memory[S_AT + row * S_LINE + quad]) * SCALE;
-      x[i] = select(vec4(LOWEST), score, key <= vec4(tile.x - tile.z + row % ROWS));
+      x[i] = select(vec4(LOWEST), score, key <= vec4(tile.x - tile.z + row));
       high = max(high, max(max(x[i].x, x[i].y), max(x[i].z, x[i].w)));
     }
     high = max(high, subgroupShuffleXor(high, other));
@@ -192,7 +187,7 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) t
           subgroupMatrixStore<row_major>(&memory, S_AT + (sm + i * 16u) * S_LINE + sn * 4u, o[i * FD + j], S_LINE);
         }
         workgroupBarrier();
-        for (var i = t; i < HEADS * ROWS * KEYS / 4u; i += T) {
+        for (var i = t; i < ROWS * KEYS / 4u; i += T) {
           let at = S_AT + i / 8u * S_LINE + i % 8u;
           memory[at] = bitcast<vec4<u32>>(bitcast<vec4<f32>>(memory[at]) * keep(i / 8u));
         }
@@ -231,20 +226,17 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) t
 
   sum += subgroupShuffleXor(sum, other);
   set_keep(row, 1.0 / sum);
-  let own = tile.x + row % ROWS;
-  let own_head = head_of(wg.x, row / ROWS);
-  if (half == 0u && own < tile.y && own_head / GROUP == group) { put_lse(own, own_head, top, sum); }
+  if (half == 0u && tile.x + row < tile.y) { put_lse(tile.x + row, head, top, sum); }
   for (var j = 0u; j < FD; j++) { // unroll
     for (var i = 0u; i < FM; i++) { // unroll
       subgroupMatrixStore<row_major>(&memory, S_AT + (sm + i * 16u) * S_LINE + sn * 4u, o[i * FD + j], S_LINE);
     }
     workgroupBarrier();
     // 8 channels of one query: matrix j of the first half of the channels, then of the second.
-    for (var i = t; i < HEADS * ROWS * 4u; i += T) {
+    for (var i = t; i < ROWS * 4u; i += T) {
       let m = i / 4u;
-      let query = tile.x + m % ROWS;
-      let head = head_of(wg.x, m / ROWS);
-      if (query < tile.y && head / GROUP == group) {
+      let query = tile.x + m;
+      if (query < tile.y) {
         let at = S_AT + m * S_LINE + i % 4u * 2u;
         let low = vec4<f16>(bitcast<vec4<f32>>(memory[at]) * keep(m));
         let next = vec4<f16>(bitcast<vec4<f32>>(memory[at + 1u]) * keep(m));

@@ -3,7 +3,7 @@ import { type Caps, PORTABLE_CAPS } from '../../src/gpu/adapter.ts';
 import type { Recorder } from '../../src/gpu/recorder.ts';
 import type { Tensor } from '../../src/gpu/tensor.ts';
 import { float, specialise, unroll } from '../../src/gpu/wgsl.ts';
-import { attentionMatrix, matrixFits, measuredForm } from './attention.matrix.ts';
+import { attentionMatrix, MATRIX_ROWS, matrixFits } from './attention.matrix.ts';
 import source from './attention.wgsl' with { type: 'text' };
 import { lseText } from './lse.ts';
 import type { Sequences } from './sequences.ts';
@@ -48,7 +48,7 @@ export function plan(caps: Caps, shape: AttentionShape): AttentionPlan {
     throw new Error(
       `attention: ${heads} heads on ${kvHeads}, each ${headDim} wide: the width must be a multiple of 8 up to 256, and the heads one of ${kvHeads}`,
     );
-  return matrixFits(caps, shape) ? { form: 'matrix', rows: measuredForm(headDim).rows } : plainPlan(headDim);
+  return matrixFits(caps, shape) ? { form: 'matrix', rows: MATRIX_ROWS } : plainPlan(headDim);
 }
 
 function plainPlan(headDim: number): PlainPlan {

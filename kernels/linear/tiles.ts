@@ -23,7 +23,7 @@ export function tiles(r: Recorder, a: { x: Tensor; rows: Dim; column?: number; K
       include: [x.dtype === 'f16' ? f16Source : f32Source],
     }),
     bindings: [x, out, rows],
-    grid: () => fold(Math.ceil((16 * Math.ceil(rows.count / 16) * K) / 8 / 256)),
+    grid: () => fold(Math.ceil((rows.count * K) / 8 / 256)),
   });
   return out;
 }

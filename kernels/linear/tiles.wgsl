@@ -2,7 +2,7 @@
 // matrix is loaded from 512 bytes in a row. One thread makes eight numbers.
 //
 //   x       f16 or f32 [M, LD], eight at a time (Eight): LD and COLUMN are multiples of 8, K of 16
-//   out     f16 [M rounded up to 16, K]; rows from dim.x on to a whole tile are 0, others left as they are
+//   out     f16 [M rounded up to 16, K]; rows from dim.x on are left as they are
 //   dim.x   rows, at most M
 
 @group(0) @binding(0) var<storage, read> x: array<Eight>;
@@ -14,8 +14,6 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(num_workgroups) groups: v
   let i = (wg.x + wg.y * groups.x) * 256u + t;
   let row = i / (K / 8u);
   let v = i % (K / 8u);
-  if (row >= (dim.x + 15u) / 16u * 16u) { return; }
-  let at = min(row, dim.x - 1u) * LD + COLUMN;
-  out[(row / 16u * (K / 16u) + v / 2u) * 32u + row % 16u * 2u + v % 2u] =
-    select(vec4(0u), halves(x[at / 8u + v]), row < dim.x);
+  if (row >= dim.x) { return; }
+  out[(row / 16u * (K / 16u) + v / 2u) * 32u + row % 16u * 2u + v % 2u] = halves(x[(row * LD + COLUMN) / 8u + v]);
 }

@@ -1,7 +1,7 @@
 /**
  * Forms of attention's forward pass on subgroup matrices, checked and timed beside the one that the plan takes, and that
- * one with a part left out (wrong results, and the time that the part costs):
- *   . .device/base/unpack.sh && node /tmp/lacuna/bundle/attention.mjs [--seconds 50]
+ * one with a part left out where asked (wrong results, and the time that the part costs):
+ *   . .device/base/unpack.sh && node /tmp/lacuna/bundle/attention.mjs [--seconds 50] [--without]
  */
 import { attentionCase, SHAPES } from '../../kernels/attention/attention.bench.ts';
 import {
@@ -10,7 +10,6 @@ import {
   matrixFits,
   measuredForm,
 } from '../../kernels/attention/attention.matrix.ts';
-import { attentionTiled, type TiledForm, tiledFits } from '../../kernels/attention/attention.tiled.ts';
 import type { Attention } from '../../kernels/attention/attention.ts';
 import { time } from '../../src/bench.ts';
 import { Gpu } from '../../src/gpu/gpu.ts';
@@ -27,29 +26,19 @@ if (!gpu.caps.matrix) throw new Error('this GPU has no subgroup matrices: there 
 /** Long and wide first: what is slowest beside SDPA. */
 const shapes = SHAPES.filter(([, n, heads]) => n > 32 && heads % 7 === 0).sort((a, b) => b[1] * b[4] - a[1] * a[4]);
 
-/** [what it is called, its queries a tile, how it is recorded, whether its results are right]. */
-type Form = [name: string, rows: number, record: (r: Recorder, a: Attention) => void, checked: boolean];
+/** [what it is called, how it is recorded, whether its results are right]. */
+type Form = [name: string, record: (r: Recorder, a: Attention) => void, checked: boolean];
 
 const matrixForm = (f: MatrixForm): Form => [
-  `staged ${f.rows} x ${f.heads}, K and V ${f.shared ? 'in one place' : 'apart'}, ${f.ahead} ahead${f.late ? ' late' : ''}, pad ${f.pad}`,
-  f.rows,
+  `K and V ${f.shared ? 'in one place' : 'apart'}, ${f.ahead} ahead, pad ${f.pad}`,
   (r, a) => attentionMatrix(r, a, f),
   true,
 ];
-const tiledForm = (f: TiledForm): Form => [
-  `tiled ${f.rows} x ${f.heads}, K ${f.kAhead} ahead, V ${f.vAhead}`,
-  f.rows,
-  (r, a) => attentionTiled(r, a, f),
-  true,
-];
-const one = { rows: 64, heads: 1, shared: true, ahead: 1, late: false, pad: 1 };
-const TILED = { rows: 64, heads: 1, kAhead: 2, vAhead: 2 };
-
 /** Takes a part out of a kernel: what the rest takes. What is left still depends on the loop, so that the compiler keeps it. */
 const WITHOUT: [string, (code: string) => string][] = [
   ['reading K and V', (code) => code.replace(/= key_row\([kv]_from, base[^;]*;/g, '= vec4<u32>(base * 0u + t);')],
   ['exponentials', (code) => code.replace(/exp2\((x\[[^\]]*\] - top)\)/g, '($1)')],
-  ['the mask', (code) => code.replace(/select\(vec4\(LOWEST\), (score|x\[i\] \* SCALE), [^;]*;/g, '$1;')],
+  ['the mask', (code) => code.replace(/select\(vec4\(LOWEST\), score, [^;]*;/g, 'score;')],
   [
     'scores through memory',
     (code) =>
@@ -67,10 +56,8 @@ const WITHOUT: [string, (code: string) => string][] = [
     'barriers',
     (code) => code.replaceAll('workgroupUniformLoad(&grown)', '0xffffu').replaceAll('workgroupBarrier();', ''),
   ],
-  ['matrices of V', (code) => code.replace(/let v_from = vec2\(min[^;]*;/, 'let v_from = vec2(v_at);')],
-  ['matrices of K', (code) => code.replaceAll('k_from = min(block + 2u + sn, last) * TILE_ROW + k_at;', '')],
 ];
-function without(part: string, edit: (code: string) => string, [name, rows, record]: Form): Form {
+function without(part: string, edit: (code: string) => string, [name, record]: Form): Form {
   const cut = (r: Recorder, a: Attention) => {
     record(r, a);
     const dispatch = r.dispatches[r.dispatches.length - 1];
@@ -78,7 +65,7 @@ function without(part: string, edit: (code: string) => string, [name, rows, reco
     if (code === dispatch.code) throw new Error('the kernel has no such part');
     dispatch.code = code;
   };
-  return [`${name}, without ${part}`, rows, cut, false];
+  return [`${name}, without ${part}`, cut, false];
 }
 
 console.log(`${gpu.description.description}, tier ${gpu.caps.tier}`);
@@ -87,60 +74,25 @@ for (const shape of shapes) {
   const [S, n, heads, kvHeads, headDim] = shape;
   const dims = { heads, kvHeads, headDim };
   const now = measuredForm(headDim);
-  const staged: MatrixForm[] = [
-    now,
-    { ...now, pad: 2 },
-    { ...now, late: true },
-    { ...now, late: true, ahead: 2 },
-    { ...now, shared: !now.shared },
-    { ...one, rows: 32 },
-    { ...one, rows: 32, shared: false },
-    { ...one, rows: 32, heads: 2 },
-    { ...one, rows: 32, heads: 2, pad: 2 },
-    { ...one, heads: 2 },
-    { ...one, heads: 2, shared: false },
-    { ...one, heads: 2, shared: false, late: true, ahead: 2 },
-  ];
-  const tiled: TiledForm[] = [];
-  for (const [rows, heads] of [
-    [64, 1],
-    [32, 1],
-    [32, 2],
-    [64, 2],
-  ])
-    for (const [kAhead, vAhead] of [
-      [1, 1],
-      [2, 2],
-      [4, 2],
-      [4, 4],
-      [8, 4],
-    ])
-      tiled.push({ rows, heads, kAhead, vAhead });
+  const staged: MatrixForm[] = [now, { ...now, pad: 2 }, { ...now, ahead: 2 }, { ...now, ahead: 2, pad: 2 }];
   const forms: Form[] = [
     ...staged.filter((f) => matrixFits(gpu.caps, dims, f)).map(matrixForm),
-    ...tiled.filter((f) => tiledFits(gpu.caps, dims, f)).map(tiledForm),
-    ...WITHOUT.flatMap(([part, edit]) => [matrixForm(now), tiledForm(TILED)].map((form) => without(part, edit, form))),
+    ...(process.argv.includes('--without') ? WITHOUT.map(([part, edit]) => without(part, edit, matrixForm(now))) : []),
   ];
-  // A case for each number of queries a tile: forms share its tensors.
-  const cases = new Map<number, { check: () => Promise<number>; a: Attention; free: () => void; flops: number }>();
-  for (const rows of new Set(forms.map((form) => form[1]))) {
-    let a: Attention | undefined;
-    const made = attentionCase(gpu, shape, {
-      rows,
-      record: (_, call) => {
-        a = call;
-      },
-    });
-    await made.record(new Recorder(gpu));
-    cases.set(rows, { a: a!, check: made.check, free: made.free, flops: made.flops });
-  }
+  // Forms share its tensors.
+  let a: Attention | undefined;
+  const one = attentionCase(gpu, shape, (_, call) => {
+    a = call;
+  });
+  await one.record(new Recorder(gpu));
+  const call = a!;
   // All are compiled and checked before any is timed: nothing lets the GPU idle, and its clock drop, in between.
   const jobs = await Promise.all(
-    forms.map(async ([name, rows, record, checked]) => {
+    forms.map(async ([name, record, checked]) => {
       const r = new Recorder(gpu);
       try {
-        record(r, cases.get(rows)!.a);
-        return { name, rows, checked, recording: await r.finish(), error: '-' };
+        record(r, call);
+        return { name, checked, recording: await r.finish(), error: '-' };
       } catch (error) {
         const message = (error as Error).message;
         if (message !== 'the kernel has no such part') console.log(`${name}: ${message.slice(0, 200)}`);
@@ -150,24 +102,23 @@ for (const shape of shapes) {
   );
   for (const job of jobs) {
     if (!job?.checked) continue;
-    const { a, check } = cases.get(job.rows)!;
-    gpu.write(a.y, new Uint32Array(a.y.shape[0] * a.y.shape[1] * (a.y.dtype === 'f16' ? 0.5 : 1)).fill(0xffffffff));
+    gpu.write(call.y, new Uint32Array((call.y.shape[0] * call.y.shape[1]) / 2).fill(0xffffffff));
     job.recording.replay();
-    job.error = (await check()).toFixed(3);
+    job.error = (await one.check()).toFixed(3);
   }
   const warm = performance.now() + (software ? 0 : 500);
   while (performance.now() < warm) await jobs[0]!.recording.time(8);
   for (const job of [...jobs, jobs[0]]) {
     if (!job || left() < 1) continue;
     const { ns, spread } = await time(job.recording, { warmMs: software ? 0 : 20 });
-    const rate = (cases.get(job.rows)!.flops / ns / 1e3).toFixed(0);
+    const rate = (one.flops / ns / 1e3).toFixed(0);
     console.log(
       `${S}x${n} H=${heads} KV=${kvHeads} D=${headDim}`.padEnd(28),
       job.name.padEnd(66),
       `${(ns / 1e3).toFixed(1).padStart(8)} µs ±${(100 * spread).toFixed(1)} % ${rate.padStart(4)} TFLOP/s  error ${job.error}`,
     );
   }
-  for (const { free } of cases.values()) free();
+  one.free();
   for (const job of jobs) job?.recording.free();
   console.log(`${left().toFixed(0)} s left`);
 }

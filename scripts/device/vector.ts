@@ -80,7 +80,7 @@ function matrix(FM: number, FN: number, SN: number, SK: number, D: number, SPLIT
 }
 const NOW: Variant = {
   name: 'now',
-  rows: [1, 4, 16, 64],
+  rows: [1, 4, 16],
   fits: () => true,
   record: (r, call) => product(r, call),
   rounding: 3 * EPS16,
@@ -88,36 +88,18 @@ const NOW: Variant = {
 /** What lost before is in results/h200/skinny.txt. */
 const VARIANTS: Variant[] = [
   NOW,
-  skinny(1, 4, 1, 8, 1, 4),
-  // More workgroups, or larger ones, a processor: what is read waits less on what is computed.
-  skinny(1, 4, 1, 8, 1, 4, 10240),
-  skinny(1, 4, 1, 8, 1, 4, 5120),
-  skinny(1, 4, 1, 16, 1, 4, 23040),
-  skinny(1, 4, 1, 16, 1, 4, 10240),
   skinny(1, 2, 1, 16, 2, 4, 23040),
-  skinny(1, 4, 1, 32, 1, 4, 23040),
+  skinny(1, 2, 1, 16, 2, 4),
+  skinny(1, 2, 1, 16, 1, 4),
   skinny(1, 2, 1, 32, 1, 4, 23040),
-  skinny(4, 4, 1, 8, 1, 4),
-  skinny(4, 8, 1, 8, 1, 4),
-  skinny(4, 4, 1, 8, 1, 4, 23040),
-  skinny(4, 4, 1, 8, 1, 4, 10240),
-  skinny(4, 4, 1, 16, 1, 4),
-  skinny(4, 4, 1, 16, 1, 4, 23040),
-  skinny(4, 4, 1, 16, 1, 4, 10240),
   skinny(4, 2, 1, 16, 1, 4, 23040),
+  skinny(4, 2, 1, 16, 1, 4),
+  skinny(4, 2, 1, 16, 2, 4),
+  skinny(4, 1, 1, 32, 1, 4),
   skinny(4, 2, 1, 32, 1, 4),
-  skinny(4, 8, 1, 8, 1, 4, 23040),
-  skinny(4, 8, 1, 4, 1, 4, 10240),
-  matrix(1, 1, 2, 4, 2, 1, [4, 16]),
-  matrix(1, 1, 4, 2, 2, 4, [4, 16]),
-  matrix(1, 1, 4, 1, 2, 4, [4, 16]),
-  matrix(1, 1, 4, 1, 2, 8, [4, 16]),
-  matrix(1, 1, 4, 1, 4, 4, [16]),
-  matrix(4, 1, 4, 2, 1, 2),
-  matrix(4, 1, 4, 2, 1, 1),
-  matrix(4, 1, 4, 1, 1, 2),
-  matrix(4, 1, 4, 1, 1, 1),
-  matrix(4, 1, 4, 1, 2, 2),
+  matrix(1, 1, 4, 2, 2, 4, [16]),
+  matrix(1, 1, 4, 1, 2, 4, [16]),
+  matrix(1, 1, 4, 1, 2, 8, [16]),
 ].filter((v) => v === NOW || v.name.includes(only));
 
 interface Shape {
@@ -194,7 +176,7 @@ class Problem {
     const normal = () =>
       Math.sqrt(-2 * Math.log(1 - unit())) * Math.cos(2 * Math.PI * unit()) * (random() % 997 ? 1 : 40);
     this.X = Uint16Array.from({ length: MOST_ROWS * K }, () => toHalf(normal()));
-    for (const M of [1, 4, 16, 64]) {
+    for (const M of [1, 4, 16]) {
       this.x[M] = gpu.upload('x', 'f16', [M, K], this.X.slice(0, M * K));
       this.y[M] = gpu.tensor('y', 'f16', [M, N]);
     }
@@ -283,24 +265,13 @@ async function timed(recording: Recording): Promise<{ us: number; spread: number
 const { bytes: copy } = await measureCopy(gpu);
 console.log(`copy rate ${(copy / 1e12).toFixed(2)} TB/s, read and written`);
 
-/** Fastest of each number of rows, over the shapes so far: later shapes are given to those alone. */
-const points = new Map<string, number[]>();
-
-for (const [index, shape] of SHAPES.entries()) {
+for (const shape of SHAPES) {
   if (spent() > seconds - 4) break;
   const p = new Problem(shape);
   const name = `${shape.N}x${shape.K} g${shape.group} ${shape.meta}`;
-  for (const M of [1, 4, 16, 64]) {
+  for (const M of [1, 4, 16]) {
     if (spent() > seconds - 2) break;
-    // All on the first two shapes; of the rest only what was among the best four somewhere.
-    const best = new Set<string>();
-    for (let i = 0; i < 2; i++) {
-      const ranked = [...points].filter(([k, v]) => k.startsWith(`${M} `) && v[i]).sort((a, b) => a[1][i] - b[1][i]);
-      for (const [k] of ranked.slice(0, 3)) best.add(k);
-    }
-    const variants = VARIANTS.filter(
-      (v) => v.rows.includes(M) && (index < 2 || v === NOW || best.has(`${M} ${v.name}`)),
-    );
+    const variants = VARIANTS.filter((v) => v.rows.includes(M));
     const rows = gpu.dim('rows', M);
     const calls = p.calls(M, rows);
     const jobs: { v: Variant; recording: Recording; error: string }[] = [];
@@ -335,12 +306,6 @@ for (const [index, shape] of SHAPES.entries()) {
       console.log(
         `${name.padEnd(25)} M=${`${M}`.padEnd(2)} ${v.name.padEnd(34)} ${us.toFixed(2).padStart(7)} us ±${(100 * spread).toFixed(1)}% ${rate.toFixed(0).padStart(5)} GB/s ${((100e9 * rate) / copy).toFixed(0).padStart(3)}% of copy  error ${error}`,
       );
-      if (index < 2 && !/WRONG|NOT/.test(error)) {
-        const key = `${M} ${v.name}`;
-        const list = points.get(key) ?? [];
-        list[index] = us;
-        points.set(key, list);
-      }
     }
     for (const { recording } of jobs) recording.free();
   }
