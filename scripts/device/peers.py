@@ -163,6 +163,28 @@ def attention_backward_peers(c, n):
     yield "SDPA bf16", lambda i: torch.autograd.grad(forward(), (q, k, v), dy), 1, lambda i: forward()
 
 
+def cross_entropy_operands(n):
+    logits = randn(n["T"], n["V"]).requires_grad_()
+    targets = torch.randint(n["V"], (n["T"],), device=DEVICE)
+    return logits, lambda: F.cross_entropy(logits, targets)
+
+
+def cross_entropy_peers(c, n):
+    _, forward = cross_entropy_operands(n)
+
+    def call(i):
+        with torch.no_grad():
+            return forward()
+
+    yield "torch cross_entropy bf16", call, 1
+
+
+def cross_entropy_backward_peers(c, n):
+    logits, forward = cross_entropy_operands(n)
+    # As attention's: timed with the forward pass, whose own time is taken off again.
+    yield "torch cross_entropy bf16", lambda i: torch.autograd.grad(forward(), logits), 1, lambda i: forward()
+
+
 def rms_norm_peers(c, n):
     x, w = randn(n["M"], n["C"], dtype=torch.float32), randn(n["C"], dtype=torch.float32)
     yield "torch rms_norm f32", lambda i: F.rms_norm(x, (n["C"],), w, 1e-6), 1
@@ -202,6 +224,8 @@ PEERS = {
     "linear q4 with lora": lora_peers,
     "attention": attention_peers,
     "attention backward": attention_backward_peers,
+    "cross_entropy": cross_entropy_peers,
+    "cross_entropy backward": cross_entropy_backward_peers,
     "rms_norm": rms_norm_peers,
     "swiglu": swiglu_peers,
     "dropout": dropout_peers,

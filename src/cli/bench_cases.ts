@@ -3,6 +3,7 @@ import { bench as adamw } from '../../kernels/adamw/adamw.bench.ts';
 import { bench as attentionBackward } from '../../kernels/attention/attention.backward.bench.ts';
 import { bench as attention } from '../../kernels/attention/attention.bench.ts';
 import { bench as contrastiveCe } from '../../kernels/contrastive_ce/contrastive_ce.bench.ts';
+import { bench as crossEntropy } from '../../kernels/cross_entropy/cross_entropy.bench.ts';
 import { bench as dropout } from '../../kernels/dropout/dropout.bench.ts';
 import { bench as embed } from '../../kernels/embed/embed.bench.ts';
 import { bench as embedBackward } from '../../kernels/embed_backward/embed_backward.bench.ts';
@@ -38,6 +39,7 @@ export const BENCHES: readonly Bench[] = [
   topK,
   dropout,
   contrastiveCe,
+  crossEntropy,
   linearBackward,
   attentionBackward,
   rmsNormBackward,
