@@ -1,17 +1,9 @@
 import { expect, test } from 'vitest';
 import type { Caps } from '../../src/gpu/adapter.ts';
-import type { Recorder } from '../../src/gpu/recorder.ts';
 import { compileAll, describeMatrixGpu, H200 } from '../../test/matrix_gpus.ts';
-import { check, line, MATRIX_ARITHMETIC, random } from './attention.check.ts';
-import {
-  attentionMatrix,
-  MATRIX_ROWS,
-  type MatrixForm,
-  matrixCode,
-  matrixFits,
-  measuredForm,
-} from './attention.matrix.ts';
-import { type Attention, plan } from './attention.ts';
+import { check, line, random } from './attention.check.ts';
+import { matrixCode, matrixFits, matrixShares } from './attention.matrix.ts';
+import { plan } from './attention.ts';
 
 // [heads, kvHeads, headDim, lengths]: every width, tile ends, rounds of keys that end early, one query.
 const CASES: [number, number, number, number[]][] = [
@@ -31,23 +23,6 @@ describeMatrixGpu('attention on subgroup matrices', (gpu, emulated) => {
         await check(gpu(), shape, [random(gpu(), 1, shape, lengths)]);
       },
     );
-
-  const forms: [string, MatrixForm, number][] = [
-    ['rows of scores padded twice', { shared: true, ahead: 1, pad: 2 }, 64],
-    ['two rounds ahead', { shared: false, ahead: 2, pad: 1 }, 64],
-    ['two rounds ahead, padded twice', { shared: true, ahead: 2, pad: 2 }, 64],
-  ];
-  for (const [name, form, headDim] of forms)
-    test.skipIf(emulated && headDim > 64)(name, async () => {
-      const shape = { heads: 3, kvHeads: 1, headDim };
-      const record = (r: Recorder, a: Attention) => attentionMatrix(r, a, form);
-      const g = gpu();
-      await check(g, shape, [random(g, 20, shape, [70, 3, 97], 9)], {
-        rows: MATRIX_ROWS,
-        arithmetic: MATRIX_ARITHMETIC,
-        record,
-      });
-    });
 
   test('scores of hundreds, rising, falling, all very negative, wild', async () => {
     const g = gpu();
@@ -78,11 +53,10 @@ test.each<[string, Partial<Caps>]>([
 });
 
 test('heads up to 64 channels have a place for K and one for V, wider ones share it', () => {
-  const shared = [32, 64, 96, 128].map((headDim) => measuredForm(headDim).shared);
-  expect(shared).toEqual([false, false, true, true]);
+  expect([32, 64, 96, 128].map(matrixShares)).toEqual([false, false, true, true]);
 });
 
 test.skipIf('Deno' in globalThis)('every width compiles, written out and not', async () => {
   const shapes = [32, 64, 96, 128].map((headDim) => ({ heads: 14, kvHeads: 2, headDim }));
-  await compileAll(shapes.flatMap((s) => [true, false].map((loops) => matrixCode(s, measuredForm(s.headDim), loops))));
+  await compileAll(shapes.flatMap((s) => [true, false].map((loops) => matrixCode(s, loops))));
 });

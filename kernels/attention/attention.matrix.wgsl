@@ -10,8 +10,7 @@
 // 32 queries by 16 keys, and 32 rows of weights by D / 2 channels of V, so that each matrix it loads is used twice; q
 // and o stay in its registers.
 //
-// K and V are read from memory AHEAD rounds before they are wanted, K with more than one ahead as soon as there is room
-// for it, not at the next round's start. In workgroup memory they have a place each (not SHARED): the next K is then written among the
+// K and V are read from memory a round before they are wanted. In workgroup memory they have a place each (not SHARED): the next K is then written among the
 // weights, and a round has one barrier and one uniform load. Or they share one place, since V is wanted only when K is
 // done with, at the price of two more barriers.
 //
@@ -22,14 +21,13 @@
 // (The lazy rescaling of FlashAttention-4.) The sum is over the rounded weights, so that rounding them cancels in part.
 //
 // Rows in workgroup memory are padded to an odd number of vectors, so that the eight rows that a matrix load or a SIMD
-// group touches at once lie in different banks. With PAD = 2 a row of scores has two vectors more: the halves of a
-// matrix's rows that are stored at once then lie in different banks too. A query's two threads are neighbours then and
-// have every second quad of its scores; its weights come in the order `place`, and so do the rows of V.
-// Loops marked `unroll` are written out: a run-time index into an array of matrices is slow. What is between the marks
-// `turn` is written AHEAD times, with K_REGISTERS and V_REGISTERS the registers of that round.
-// Constants: H, KV, D, SCALE (log2(e) / sqrt(D), f32), ROWS, KEYS, SHARED, AHEAD, PAD, and how much of what a
-// thread or a subgroup has: Q_LOADS, LOADS (vectors of Q, and of K or V), QUADS (of four scores); FM (matrices of 16
-// queries), KD (of 16 channels of q), FD (of o), KK (of 16 keys).
+// group touches at once lie in different banks; rows of scores to two more, so that the halves of a matrix's rows that
+// are stored at once do too. A query's two threads are neighbours and have every second quad of its scores, so that
+// its weights lie in the order `place`, and so do the rows of V.
+// Loops marked `unroll` are written out: a run-time index into an array of matrices is slow.
+// Constants: H, KV, D, SCALE (log2(e) / sqrt(D), f32), ROWS, KEYS, SHARED, and how much of what a thread or a subgroup
+// has: Q_LOADS, LOADS (vectors of Q, and of K or V), QUADS (of four scores); FM (matrices of 16 queries), KD (of 16
+// channels of q), FD (of o), KK (of 16 keys).
 
 @group(0) @binding(0) var<storage, read> qkv: array<vec4<u32>>;
 @group(0) @binding(1) var<storage, read> tiles: array<vec4<u32>>;
@@ -40,13 +38,12 @@ const T = 2u * ROWS;
 const D8 = D / 8u;
 const WIDTH = (H + 2u * KV) * D8;
 const LINE = D8 + 1u;          // vectors in a row of q, k or v,
-const S_LINE = KEYS / 4u + PAD; // of scores,
+const S_LINE = KEYS / 4u + 2u; // of scores,
 const P_LINE = KEYS / 8u + 1u; // of weights
 // The padding of a last row is the next one's first.
 const V_AT = select(KEYS * LINE - 1u, 0u, SHARED);
 const S_AT = V_AT + KEYS * LINE - 1u;
 const P_AT = S_AT + ROWS * S_LINE;
-const LATE = AHEAD > 1u;
 const LOWEST = -1e30;
 const HEADROOM = 8.0;
 
@@ -63,7 +60,6 @@ fn key_row(head_at: u32, first: u32, keys: u32, j: u32) -> vec4<u32> {
 }
 /// Where the weights of a round's key lie in a row, and its row of V.
 fn place(key: u32) -> u32 {
-  if (PAD == 1u) { return key; }
   return (key & ~12u) | ((key & 4u) << 1u) | ((key & 8u) >> 1u);
 }
 
@@ -84,13 +80,11 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) t
     memory[row * LINE + c] = qkv[min(tile.x + row, tile.y - 1u) * WIDTH + head * D8 + c];
   }
   if (t == 0u) { grown = 0u; }
-  var k: array<vec4<u32>, AHEAD * LOADS>;
-  var v: array<vec4<u32>, AHEAD * LOADS>;
-  for (var n = 0u; n < AHEAD; n++) { // unroll
-    for (var i = 0u; i < LOADS; i++) { // unroll
-      k[n * LOADS + i] = key_row(k_from, n * KEYS, keys, t + i * T);
-      v[n * LOADS + i] = key_row(v_from, n * KEYS, keys, t + i * T);
-    }
+  var k: array<vec4<u32>, LOADS>;
+  var v: array<vec4<u32>, LOADS>;
+  for (var i = 0u; i < LOADS; i++) { // unroll
+    k[i] = key_row(k_from, 0u, keys, t + i * T);
+    v[i] = key_row(v_from, 0u, keys, t + i * T);
   }
   workgroupBarrier();
   var q: array<subgroup_matrix_left<f16, 16, 16>, FM * KD>;
@@ -102,27 +96,19 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) t
   workgroupBarrier();
   for (var i = 0u; i < LOADS; i++) { // unroll
     memory[(t + i * T) / D8 * LINE + (t + i * T) % D8] = k[i];
-    if (LATE) { k[i] = key_row(k_from, AHEAD * KEYS, keys, t + i * T); }
   }
   workgroupBarrier();
 
   // The query whose weights this thread makes, and its half of the keys; another lane has the other.
-  let row = t / 32u * 16u + select(t % 16u, t % 32u / 2u, PAD == 2u);
-  let half = select(t / 16u % 2u, t % 2u, PAD == 2u);
-  let other = select(16u, 1u, PAD == 2u);
+  let row = t / 2u;
+  let half = t % 2u;
   var top = LOWEST;
   var sum = 0.0;
   var o: array<subgroup_matrix_result<f32, 16, 16>, FM * FD>;
 
-  for (var first = 0u; first < keys; first += AHEAD * KEYS) {
-    // turn
-    {
-    let base = first + TURN * KEYS;
-    if (TURN > 0u && base >= keys) { break; }
-    if (!LATE) {
-      for (var i = 0u; i < LOADS; i++) { // unroll
-        k[K_REGISTERS + i] = key_row(k_from, base + KEYS, keys, t + i * T);
-      }
+  for (var base = 0u; base < keys; base += KEYS) {
+    for (var i = 0u; i < LOADS; i++) { // unroll
+      k[i] = key_row(k_from, base + KEYS, keys, t + i * T);
     }
 
     var s: array<subgroup_matrix_result<f32, 16, 16>, FM>;
@@ -141,21 +127,21 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) t
     workgroupBarrier();
 
     for (var i = 0u; i < LOADS; i++) { // unroll
-      memory[V_AT + place((t + i * T) / D8) * LINE + (t + i * T) % D8] = v[V_REGISTERS + i];
+      memory[V_AT + place((t + i * T) / D8) * LINE + (t + i * T) % D8] = v[i];
     }
     for (var i = 0u; i < LOADS; i++) { // unroll
-      v[V_REGISTERS + i] = key_row(v_from, base + AHEAD * KEYS, keys, t + i * T);
+      v[i] = key_row(v_from, base + KEYS, keys, t + i * T);
     }
     var x: array<vec4<f32>, QUADS>;
     var high = LOWEST;
     for (var i = 0u; i < QUADS; i++) { // unroll
-      let quad = select(half * QUADS + i, 2u * i + half, PAD == 2u);
+      let quad = 2u * i + half;
       let key = base + quad * 4u + vec4(0u, 1u, 2u, 3u);
       let score = bitcast<vec4<f32>>(memory[S_AT + row * S_LINE + quad]) * SCALE;
       x[i] = select(vec4(LOWEST), score, key <= vec4(tile.x - tile.z + row));
       high = max(high, max(max(x[i].x, x[i].y), max(x[i].z, x[i].w)));
     }
-    high = max(high, subgroupShuffleXor(high, other));
+    high = max(high, subgroupShuffleXor(high, 1u));
     if (high > top + HEADROOM) {
       let factor = exp2(top - high);
       top = high;
@@ -169,14 +155,12 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) t
       let low = vec4<f16>(exp2(x[2u * i] - top));
       let next = vec4<f16>(exp2(x[2u * i + 1u] - top));
       sum += dot(vec4<f32>(low) + vec4<f32>(next), vec4(1.0));
-      let at = select(half * KK + i, 2u * i + half, PAD == 2u);
-      memory[P_AT + row * P_LINE + at] = vec4(bitcast<vec2<u32>>(low), bitcast<vec2<u32>>(next));
+      memory[P_AT + row * P_LINE + 2u * i + half] = vec4(bitcast<vec2<u32>>(low), bitcast<vec2<u32>>(next));
     }
 
     if (!SHARED) {
       for (var i = 0u; i < LOADS; i++) { // unroll
-        memory[(t + i * T) / D8 * LINE + (t + i * T) % D8] = k[K_REGISTERS + i];
-        if (LATE) { k[K_REGISTERS + i] = key_row(k_from, base + (AHEAD + 1u) * KEYS, keys, t + i * T); }
+        memory[(t + i * T) / D8 * LINE + (t + i * T) % D8] = k[i];
       }
     }
     // Also the barrier between weights, V and the next K written and read. In round 0 there is no o to rescale.
@@ -214,17 +198,14 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) t
     if (SHARED) {
       workgroupBarrier();
       for (var i = 0u; i < LOADS; i++) { // unroll
-        memory[(t + i * T) / D8 * LINE + (t + i * T) % D8] = k[K_REGISTERS + i];
-        if (LATE) { k[K_REGISTERS + i] = key_row(k_from, base + (AHEAD + 1u) * KEYS, keys, t + i * T); }
+        memory[(t + i * T) / D8 * LINE + (t + i * T) % D8] = k[i];
       }
       workgroupBarrier();
     }
-    }
-    // turn
   }
   workgroupBarrier();
 
-  sum += subgroupShuffleXor(sum, other);
+  sum += subgroupShuffleXor(sum, 1u);
   set_keep(row, 1.0 / sum);
   if (half == 0u && tile.x + row < tile.y) { put_lse(tile.x + row, head, top, sum); }
   for (var j = 0u; j < FD; j++) { // unroll

@@ -223,10 +223,15 @@ describeMatrixGpu('linear skinny matrix', (gpu, emulated) => {
 
 test('the static plan takes these forms for up to 64 rows of f16 and int4, by what was measured', () => {
   const name = (s: Partial<LinearShape>, caps: Caps = H200) => planName(plan(caps, shape(s)));
-  const one = 'skinny 1x4 SK1 SR8 D1 f16 16';
-  const four = 'skinny 4x4 SK1 SR8 D1 f16 16';
+  const one = 'skinny 1x2 SK1 SR16 D1 f16 16';
+  const four = 'skinny 4x2 SK1 SR16 D1 f16 16';
   expect([1, 2, 3, 4].map((M) => name({ M }))).toEqual([one, one, four, four]);
-  for (const M of [5, 16]) expect(name({ M })).toBe('skinny matrix 16x16 SN4 SK2 D2 splits 4');
+  expect([1, 4].map((M) => name({ M, N: 8192 }))).toEqual([one, 'skinny 4x2 SK1 SR32 D1 f16 16']);
+  expect(name({ N: 37888 })).toBe('skinny 1x4 SK1 SR8 D1 f16 16');
+  for (const M of [5, 16]) {
+    expect(name({ M })).toBe('skinny matrix 16x16 SN4 SK2 D2 splits 4');
+    expect(name({ M, N: 4608 })).toBe('skinny matrix 16x16 SN4 SK1 D2 splits 4');
+  }
   for (const M of [17, 32]) expect(name({ M })).toBe('skinny matrix 32x16 SN4 SK2 D2 splits 2');
   // Few columns of y are few workgroups, so that more of them share K.
   for (const [N, K, splits] of [
@@ -247,7 +252,10 @@ test('the static plan takes these forms for up to 64 rows of f16 and int4, by wh
   expect(name({ M: 64 }, { ...H200, subgroups: { min: 16, max: 32 } })).toContain('tile');
   // Within WebGPU's guaranteed limits K is staged in smaller pieces, and the matrices' stage has no place.
   const small: Caps = { ...H200, maxWorkgroupStorage: 16384, maxInvocations: 256 };
-  expect([1, 16].map((M) => plan(small, shape({ M })))).toMatchObject([{ KT: 4096 }, { form: 'skinny', KT: 1024 }]);
+  expect([1, 16].map((M) => plan(small, shape({ M })))).toMatchObject([
+    { SR: 8, KT: 4096 },
+    { form: 'skinny', SR: 8, KT: 1024 },
+  ]);
 
   // What was not measured is left to the other forms, and an adapter in the product's sums to matrices.
   const others: Partial<LinearShape>[] = [

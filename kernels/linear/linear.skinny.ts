@@ -53,7 +53,7 @@ export interface SkinnyMatrixPlan {
 /** Whether W and x are what both forms read. */
 const streams = (s: LinearShape): boolean => s.kind === 'q4' && s.x === 'f16' && s.K % 32 === 0 && s.group! % 32 === 0;
 
-/** As much of K is staged as a third of the memory of large GPUs holds: several workgroups are to share one. */
+/** As much of K is staged as 40 KiB hold, which leave a processor of an H200 one workgroup: two of half the memory were no faster. */
 const STAGED_BYTES = 40960;
 
 /** The arithmetic form with these constants, K staged to suit the shape, or undefined where that does not fit. Pure. */
@@ -82,7 +82,7 @@ const PROCESSORS = 132;
  *
  * Up to 4 rows, and without subgroup matrices up to 31: arithmetic, one row a workgroup or four. Two rows are left to two
  * workgroups: by counting, twice one row's time less an empty call's is under four rows' but for a long K.
- * With subgroup matrices from 5 rows on: two times four would take 61 µs at 8192² and 21 at 4096², and matrices take 37
+ * With subgroup matrices from 5 rows on: two times four would take 50 µs at 8192² and 20 at 4096², and matrices take 34
  * and 14. 17 to 32 rows were measured as halves of 64. Of 64, as many workgroups share K as all run at once.
  * No sum passes f16's largest number, whatever x is: linear.skinny.wgsl scales it, and matrices are summed in f32.
  */
@@ -92,14 +92,33 @@ export function planSkinny(caps: Caps, s: LinearShape): SkinnyPlan | SkinnyMatri
   if (s.M > 4 && skinnyMatrixFits(caps, s, matrix)) return matrix;
   // Narrower subgroups are a CPU's, which has a form of its own or none that was measured.
   if (s.M >= 32 || caps.subgroups?.max !== 32) return undefined;
-  return skinnyPlan(caps, s, { MR: s.M <= 2 ? 1 : 4, NR: 4, SK: 1, SR: 8, D: 1, CHAIN: 4 });
+  for (const [NR, SR] of teamsFor(s)) {
+    const p = skinnyPlan(caps, s, { MR: s.M <= 2 ? 1 : 4, NR, SK: 1, SR, D: 1, CHAIN: 4 });
+    if (p) return p;
+  }
+  return undefined;
+}
+
+/**
+ * Rows of W a thread and teams of 32 threads that share x, the best by what was measured first, and what smaller
+ * workgroups have to do with. Large workgroups, as x is staged for each, but enough of them for every processor.
+ */
+function teamsFor({ M, N }: LinearShape): [NR: number, SR: number][] {
+  const workgroups = N / 32;
+  const least: [number, number][] = [
+    [2, 16],
+    [4, 8],
+  ];
+  if (M <= 2) return workgroups > 4 * PROCESSORS ? [[4, 8]] : least;
+  return workgroups > PROCESSORS ? [[2, 32], ...least] : least;
 }
 
 function matrixPlanFor({ M, N }: LinearShape): SkinnyMatrixPlan {
-  const p: SkinnyMatrixPlan = { form: 'skinny matrix', FM: 1, FN: 1, SN: 4, SK: 2, D: 2, SPLITS: 4 };
-  if (M <= 16) return p;
-  if (M <= 32) return { ...p, FM: 2, SPLITS: 2 };
   const tiles = Math.ceil(N / 64);
+  const p: SkinnyMatrixPlan = { form: 'skinny matrix', FM: 1, FN: 1, SN: 4, SK: 2, D: 2, SPLITS: 4 };
+  // Where workgroups are more than two a processor, smaller ones.
+  if (M <= 16) return tiles * p.SPLITS > 2 * PROCESSORS ? { ...p, SK: 1 } : p;
+  if (M <= 32) return { ...p, FM: 2, SPLITS: 2 };
   return { ...p, FM: 4, D: 1, SPLITS: [4, 2].find((splits) => tiles * splits <= PROCESSORS) ?? 1 };
 }
 
