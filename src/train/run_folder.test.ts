@@ -121,9 +121,9 @@ describe('the folder of a run', () => {
     expect(bestOf(log.epochs)?.epoch).toBe(1);
   });
 
-  test('nothing held out: no best, no predictions, a plot all the same', async () => {
+  test('nothing held out: no best, no predictions, a plot all the same, named by its model and not by a path', async () => {
     const path = join(dir, 'unmeasured');
-    const run = await RunFolder.create(path, { ...CONFIG, fold: null, train: 'all' });
+    const run = await RunFolder.create(path, { ...CONFIG, model: '/somewhere/start', fold: null, train: 'all' });
     await run.begin(STATE);
     await run.record(step(1));
     await run.record(epoch(1));
@@ -132,6 +132,7 @@ describe('the folder of a run', () => {
     expect(existsSync(join(path, 'model/weights'))).toBe(true);
     expect(existsSync(join(path, 'model-best'))).toBe(false);
     expect(existsSync(join(path, 'val_pred.parquet'))).toBe(false);
+    expect(readFileSync(join(path, 'plot.svg'), 'utf8')).toContain('>exp010, start</title>');
     expect(JSON.parse(readFileSync(join(path, 'summary.json'), 'utf8'))).toMatchObject({ best: null, complete: false });
   });
 

@@ -12,7 +12,7 @@
  * Every file but metrics.jsonl, which grows line by line, is replaced as a whole.
  */
 import { readdir, realpath, rm, stat } from 'node:fs/promises';
-import { join, relative, resolve } from 'node:path';
+import { basename, join, relative, resolve } from 'node:path';
 import { type PredictionRow, writePredictions } from '../data/predictions.ts';
 import { UserError } from '../errors.ts';
 import { writeFiles } from '../formats/atomic_file.ts';
@@ -133,7 +133,8 @@ export class RunFolder {
   async draw(): Promise<void> {
     this.#drawn = performance.now();
     const { experiment, model, fold } = this.config;
-    const title = `${experiment}, ${model}${fold === null ? '' : `, fold ${fold}`}`;
+    // A path says where the model lay that day, which is nothing to whoever looks at the picture.
+    const title = `${experiment}, ${basename(model)}${fold === null ? '' : `, fold ${fold}`}`;
     const { steps, epochs } = this.#opened;
     await writeFiles([{ path: join(this.path, PLOT), chunks: [trainingPlot(title, steps, epochs)] }]);
     await this.#opened.flush();
