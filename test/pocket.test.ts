@@ -16,9 +16,9 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 
 /** Wrong options of data/sample whose own misconception comes first, and the four that follow it. */
 const CASES = [
-  { questionId: 25, answer: 'C', rivals: [63, 64, 66, 62] },
-  { questionId: 69, answer: 'C', rivals: [139, 140, 141, 129] },
-  { questionId: 135, answer: 'D', rivals: [270, 247, 188, 256] },
+  { questionId: 25, answer: 'C', rivals: [63, 62, 64, 77] },
+  { questionId: 69, answer: 'C', rivals: [139, 140, 141, 144] },
+  { questionId: 135, answer: 'D', rivals: [254, 261, 184, 258] },
 ];
 
 const DIMENSIONS = 384;
