@@ -19,17 +19,17 @@ export function toHalf(x: number): number {
   return sign | ((magnitude - 0x38000000 + 0xfff + ((magnitude >>> 13) & 1)) >>> 13);
 }
 
-/** 2^(exponent − 25): a unit in the last place. */
-const UNITS = Float64Array.from({ length: 31 }, (_, exponent) => 2 ** (Math.max(exponent, 1) - 25));
-
-/** The value of binary16 bits, exact. */
-export function fromHalf(bits: number): number {
+/** The values of all binary16 numbers, by their bits. */
+const VALUES = Float32Array.from({ length: 65536 }, (_, bits) => {
   const sign = bits & 0x8000 ? -1 : 1;
   const exponent = (bits >>> 10) & 31;
   const fraction = bits & 0x3ff;
   if (exponent === 31) return fraction ? Number.NaN : sign * Number.POSITIVE_INFINITY;
-  return sign * (exponent === 0 ? fraction : 1024 + fraction) * UNITS[exponent];
-}
+  return sign * (exponent === 0 ? fraction : 1024 + fraction) * 2 ** (Math.max(exponent, 1) - 25);
+});
+
+/** The value of the binary16 in the lowest 16 bits, exact. */
+export const fromHalf = (bits: number): number => VALUES[bits & 0xffff];
 
 /** Float values to packed binary16. */
 export function toHalfArray(values: ArrayLike<number>): Uint16Array {

@@ -254,10 +254,11 @@ async function runSession(
   const write = await weightsWriter(trainable, opened);
   const perEpoch = trainer.totalSteps / settings.epochs;
 
-  let saved = { step: trainer.state.tried, at: performance.now() };
+  const now = () => ({ step: trainer.state.tried, epoch: trainer.state.epoch, at: performance.now() });
+  let saved = now();
   const save = async () => {
     await saveCheckpoint(folder.checkpoint, trainable, trainer.state, settings);
-    saved = { step: trainer.state.tried, at: performance.now() };
+    saved = now();
   };
   /** Reached, and no epoch is left to be closed first. */
   const enough = () => trainer.state.tried >= maxSteps && trainer.state.step < perEpoch;
@@ -272,14 +273,15 @@ async function runSession(
         const predictions = predictionsOf(opened.prepared, trainer.predictions());
         const { best } = await folder.saveEpoch({ writeWeights: write, predictions });
         reporter.epoch(event, best);
-        await save();
       } else {
         reporter.step(event);
-        if (due(trainer.state.tried - saved.step, (performance.now() - saved.at) / 1000)) await save();
       }
+      // All weights with AdamW's moments may take as long to write as a short epoch to train, an adapter's do not.
+      const ended = event.type === 'epoch' && opened.job.train === 'lora';
+      if (ended || due(trainer.state.tried - saved.step, (performance.now() - saved.at) / 1000)) await save();
       if (enough()) end();
     }
-    if (trainer.state.tried !== saved.step) await save();
+    if (trainer.state.tried !== saved.step || trainer.state.epoch !== saved.epoch) await save();
     await folder.draw();
     if (profile) for (const line of await trainer.profile()) reporter.note(line);
   } finally {

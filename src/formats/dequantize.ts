@@ -58,10 +58,10 @@ function decode(bytes: Uint8Array<ArrayBuffer>, { dtype }: TensorInfo, out: Floa
       out.set(new Float32Array(bytes.buffer));
       return;
     case 'F16':
-      for (const [i, bits] of new Uint16Array(bytes.buffer).entries()) out[i] = fromHalf(bits);
+      each(new Uint16Array(bytes.buffer), fromHalf, out);
       return;
     case 'BF16':
-      for (const [i, bits] of new Uint16Array(bytes.buffer).entries()) out[i] = fromBf16(bits);
+      each(new Uint16Array(bytes.buffer), fromBf16, out);
       return;
     case 'Q8_0':
       for (let b = 0; b * 32 < out.length; b++) decodeQ8Block(bytes, b * 34, out, b * 32);
@@ -86,6 +86,11 @@ function decode(bytes: Uint8Array<ArrayBuffer>, { dtype }: TensorInfo, out: Floa
     default:
       throw new Error(`no weights are stored as ${dtype}`);
   }
+}
+
+// An iterator over entries takes twenty times as long.
+function each(from: Uint16Array, value: (bits: number) => number, out: Float64Array | Float32Array): void {
+  for (let i = 0; i < from.length; i++) out[i] = value(from[i]);
 }
 
 async function dequantizeInt4(stored: StoredLinear & { kind: 'gptq' | 'awq' }): Promise<Float64Array> {

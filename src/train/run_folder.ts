@@ -4,15 +4,17 @@
  *   config.json              what was told, and where it ran
  *   metrics.jsonl            a line a step, a line an epoch
  *   plot.svg                 loss, learning rate and scores so far
- *   checkpoint.safetensors   all that --resume needs
+ *   checkpoint.safetensors   all that --resume needs, as often as --checkpoint-every says, at the end, and
+ *                            after each epoch where it is an adapter that is trained
  *   adapter/  val_pred.parquet             of the last epoch that ended (model/ where all weights are trained)
  *   adapter-best/  val_pred-best.parquet   of the best one: by recall@25 on the held-out fold, then MAP@25
  *   summary.json             which epochs these are, and their scores
  *
  * Every file but metrics.jsonl, which grows line by line, is replaced as a whole.
  */
-import { readdir, realpath, rm, stat } from 'node:fs/promises';
+import { constants, copyFile, mkdir, readdir, realpath, rename, rm, stat } from 'node:fs/promises';
 import { basename, join, relative, resolve } from 'node:path';
+import process from 'node:process';
 import { type PredictionRow, writePredictions } from '../data/predictions.ts';
 import { UserError } from '../errors.ts';
 import { writeFiles } from '../formats/atomic_file.ts';
@@ -144,11 +146,10 @@ export class RunFolder {
   async saveEpoch(output: EpochOutput): Promise<{ best: EpochEvent | undefined }> {
     const last = this.#opened.epochs.at(-1)!;
     const best = bestOf(this.#opened.epochs);
-    const kept = best === last ? (['last', 'best'] as const) : (['last'] as const);
-    for (const which of kept) {
-      await output.writeWeights(this.weights(which));
+    await output.writeWeights(this.weights('last'));
+    if (best === last) await copyFiles(this.weights('last'), this.weights('best'));
+    for (const which of best === last ? (['last', 'best'] as const) : (['last'] as const))
       if (output.predictions) await writePredictions(join(this.path, PREDICTIONS[which]), output.predictions);
-    }
     await this.#summarise(last, best);
     return { best };
   }
@@ -200,6 +201,16 @@ export function bestOf(epochs: readonly EpochEvent[]): EpochEvent | undefined {
       const [[recall, map], [bestRecall, bestMap]] = [key(epoch), key(best)];
       return recall > bestRecall || (recall === bestRecall && map > bestMap) ? epoch : best;
     }, undefined);
+}
+
+/** Copies the files of one folder into another, each appearing as a whole. */
+async function copyFiles(source: string, target: string): Promise<void> {
+  await mkdir(target, { recursive: true });
+  for (const name of await readdir(source)) {
+    const temporary = join(target, `${name}.${process.pid}.tmp`);
+    await copyFile(join(source, name), temporary, constants.COPYFILE_FICLONE);
+    await rename(temporary, join(target, name));
+  }
 }
 
 /** Removes what a killed process of this run was writing: as large as a checkpoint, and of no use. */
