@@ -48,7 +48,7 @@ export interface Effort {
 
 /** What `time` takes for a GPU, and for a driver that runs on the CPU, which has no clock to raise and is slow. */
 export const EFFORT = {
-  gpu: { warmMs: 500, samples: 15, sampleMs: 2 },
+  gpu: { warmMs: 1200, samples: 15, sampleMs: 2 },
   software: { warmMs: 0, samples: 9, sampleMs: 10 },
 } as const;
 
@@ -56,7 +56,7 @@ export const EFFORT = {
 const IN_FLIGHT = 3;
 
 /**
- * Times a recording. A GPU idles at a fraction of its clock and takes half a second of continuous work to leave it:
+ * Times a recording. A GPU idles at a fraction of its clock and takes up to a second of continuous work to leave it:
  * samples are queued ahead of each other from the first one on, and those that finish within `warmMs` do not count.
  * Without timestamp-query, samples follow each other on the host's clock.
  */

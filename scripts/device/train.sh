@@ -4,9 +4,8 @@
 # DATA is Eedi's folder with rationales.csv and folds.csv. LAB holds pytorch_reference.py and eedi.py, and gguf must be
 # importable for it; left out, the peer is. RUNS picks from: profile lora1 lora2 all1 all2 soup q4 gptq plain best best_plain
 # peer_lora peer_all (all2 is another seed, rate and mined negatives, to be merged with all1; soup: their SLERP; q4, gptq: the first one in
-# int4, rounded by chance and calibrated; best, best_plain: four short runs that differ by seed, at most LIMIT seconds each, and
-# the SLERP of all). Weights stay in
-# /tmp/lacuna-runs; each run's other files come to OUT as NAME.tgz, and its last lines to runs.txt.
+# int4, rounded by chance and calibrated; best, best_plain: four runs at a time that differ by seed, at most LIMIT seconds, and the
+# SLERP of all). Weights stay in /tmp/lacuna-runs; each run's other files come to OUT as NAME.tgz, and its last lines to runs.txt.
 set -uo pipefail
 out=${1:?usage: train.sh OUT MODEL DATA [LAB]} model=${2:?} data=${3:?} lab=${4:-}
 mkdir -p "$out"
@@ -63,15 +62,19 @@ slerp() { # NAME A B
   node "$cli" merge --slerp "$runs/$2/model" "$runs/$3/model" --out "$runs/$1" --force >/dev/null
 }
 
-best() { # NAME OPTIONS...: four minutes' worth of runs from the same weights lie in one basin, and their middle is better than any
-  local name=$1 seed began=$SECONDS
+best() { # NAME OPTIONS...: four runs from the same weights lie in one basin, and their middle is better than any
+  local name=$1 seed began=$SECONDS trained=()
   shift
+  # At a time: one loads, judges or writes while others have the GPU.
   for seed in 1 2 3 4; do
-    train "$name$seed" "${LIMIT:-90}" exp010 --train all --chunk-tokens 16384 --set epochs=4 --set negatives=256 --set lr=2e-4 --set seed=$seed "$@"
+    train "$name$seed" "${LIMIT:-200}" exp010 --train all --chunk-tokens 16384 --checkpoint-every 60m \
+      --set epochs=4 --set negatives=256 --set lr=2e-4 --set seed=$seed "$@" & trained+=($!)
   done
+  wait "${trained[@]}"
   # slerp looks for RUN/model
   mkdir -p "$runs/$name-12" "$runs/$name-34"
-  slerp "$name-12/model" "${name}1" "${name}2" && slerp "$name-34/model" "${name}3" "${name}4" && slerp "$name" "$name-12" "$name-34"
+  slerp "$name-12/model" "${name}1" "${name}2" & trained=($!)
+  slerp "$name-34/model" "${name}3" "${name}4" && wait "${trained[@]}" && slerp "$name" "$name-12" "$name-34"
   say "   $name: four runs and their middle took $((SECONDS - began)) s"
   judge "$name" "$runs/$name" "$@"
 }
