@@ -23,7 +23,7 @@ const APART = `@group(0) @binding(4) var<storage, read> logits: array<Read>;
 fn given(i: u32) -> Read { return logits[i]; }`;
 
 export function crossEntropyBackward(r: Recorder, a: CrossEntropyBackward): void {
-  const { READS, WG, PER, form, text, specialised } = reading(r.gpu.caps, a.logits);
+  const { READS, WG, PER, form, text, specialised } = reading(a.logits);
   const inPlace = a.dlogits === a.logits;
   const stretches = Math.ceil(READS / (PER * WG));
   const code = specialise(source, { ...specialised, include: [text, inPlace ? IN_PLACE : APART] });

@@ -57,7 +57,7 @@ function one(gpu: Gpu, rows: number, V: number, backward: boolean): BenchCase {
       for (const t of places(T, ROWS_CHECKED)) {
         const row = [noise.slice(t * V, (t + 1) * V), [wanted[t]], V, gain] as const;
         const expected = crossEntropyRef(...row);
-        const allowed = crossEntropyBounds(...row, plan(gpu.caps, { V, dtype }), dtype);
+        const allowed = crossEntropyBounds(...row, plan({ V, dtype }), dtype);
         const compare = (got: Output, at: number, name: keyof typeof expected) =>
           expected[name].forEach((x, i) => {
             worst = Math.max(worst, Math.abs(got.at(at + i) - x) / allowed[name][i]);

@@ -1,5 +1,4 @@
 import { expect, test } from 'vitest';
-import { PORTABLE_CAPS } from '../../src/gpu/adapter.ts';
 import type { Gpu } from '../../src/gpu/gpu.ts';
 import { describeGpus } from '../../test/gpus.ts';
 import { expectClose, fromGpu, normal, poisoned, runOnce, toGpu, uniform } from '../../test/numeric.ts';
@@ -65,7 +64,7 @@ async function check(g: Gpu, logits: Float64Array, targets: number[], V: number,
     crossEntropyBackward(r, { ...call, dlogits: x });
   });
 
-  const chosen = plan(g.caps, { V, dtype });
+  const chosen = plan({ V, dtype });
   const form = { 1: 'scalar', 4: 'vec4', 8: 'vec8' }[chosen.width];
   const backward = `cross_entropy backward ${form}`;
   expect(ran.map((d) => d.label)).toEqual([`cross_entropy ${form}`, backward, backward]);
@@ -123,7 +122,7 @@ describeGpus('cross_entropy', (gpu) => {
 });
 
 test('no read straddles two rows, and f16 is read eight at a time where that is so', () => {
-  const width = (V: number, dtype: Elem) => plan(PORTABLE_CAPS, { V, dtype }).width;
+  const width = (V: number, dtype: Elem) => plan({ V, dtype }).width;
   expect([151_936, 50_260, 50_257].map((V) => [width(V, 'f16'), width(V, 'f32')])).toEqual([
     [8, 4],
     [4, 4],

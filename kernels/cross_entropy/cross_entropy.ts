@@ -1,11 +1,10 @@
 /**
  * Cross-entropy over a vocabulary: what training on next tokens minimises. Formulas and layouts: cross_entropy.wgsl and
- * cross_entropy.backward.wgsl.
+ * cross_entropy.backward.wgsl. No model here is trained so yet: it is for rerankers and generators.
  *
  * A workgroup takes a row, so a large GPU is full from some 512 tokens on; fewer leave a part of it idle in the forward
  * pass, which the product that made the logits, reading the whole vocabulary's weights, then outweighs.
  */
-import type { Caps } from '../../src/gpu/adapter.ts';
 import { type Dim, fold, type Recorder } from '../../src/gpu/recorder.ts';
 import type { Tensor } from '../../src/gpu/tensor.ts';
 import { specialise, unroll } from '../../src/gpu/wgsl.ts';
@@ -48,15 +47,15 @@ export interface CrossEntropyPlan {
   PER: number;
 }
 
-export function plan(_caps: Caps, { V, dtype }: { V: number; dtype: 'f16' | 'f32' }): CrossEntropyPlan {
+export function plan({ V, dtype }: { V: number; dtype: 'f16' | 'f32' }): CrossEntropyPlan {
   const width = dtype === 'f16' && V % 8 === 0 ? 8 : V % 4 === 0 ? 4 : 1;
   return { width, WG: V / width > 1024 ? 256 : 64, PER: 4 };
 }
 
 /** How both passes read logits: the plan, the form's name, and what their text asks for. */
-export function reading(caps: Caps, { dtype, shape: [, V] }: Tensor) {
+export function reading({ dtype, shape: [, V] }: Tensor) {
   if (dtype === 'u32') throw new Error('cross_entropy: logits are f16 or f32');
-  const { width, WG, PER } = plan(caps, { V, dtype });
+  const { width, WG, PER } = plan({ V, dtype });
   const READS = V / width;
   const { form, text, alias } = {
     1: { form: 'scalar', text: scalar, alias: { Read: dtype } },
@@ -68,7 +67,7 @@ export function reading(caps: Caps, { dtype, shape: [, V] }: Tensor) {
 }
 
 export function crossEntropy(r: Recorder, a: CrossEntropy): void {
-  const { PER, form, text, specialised } = reading(r.gpu.caps, a.logits);
+  const { PER, form, text, specialised } = reading(a.logits);
   r.dispatch({
     label: `cross_entropy ${form}`,
     code: unroll(specialise(source, { ...specialised, include: [text] }), { PER }),
