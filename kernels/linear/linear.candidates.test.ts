@@ -52,6 +52,10 @@ function takes(p: Plan, s: LinearShape): { threads: number; bytes: number } {
       const partial = p.MR * p.NR * p.SK * p.SR * (32 / p.SMALLEST);
       return { threads: 32 * p.SK * p.SR, bytes: 64 * p.MR * chunks + 8 * p.MR * chunks + 4 * partial };
     }
+    case 'held': {
+      const warps = Math.ceil(s.K / 1024);
+      return { threads: 32 * warps, bytes: 4 * p.BLOCKS * p.MR * p.NR * warps };
+    }
     case 'skinny matrix':
       expect(s.M).toBeLessThanOrEqual(64);
       return { threads: 32 * p.SN * p.SK, bytes: 16 * 9 * p.SK * (16 * p.FM + p.SN * 16 * p.FN) };

@@ -1,5 +1,6 @@
 /** The forms and tiles that a shape could have besides its static plan, for `lacuna tune` to choose from by measuring. Pure. */
 import type { Caps } from '../../src/gpu/adapter.ts';
+import { type HeldPlan, heldFits, heldPlan } from './linear.held.ts';
 import { matrixFits, matrixPlans } from './linear.matrix.ts';
 import { type Plan, type TilePlan, tallSuits, type VectorPlan } from './linear.product.ts';
 import { type SkinnyMatrixPlan, type SkinnyPlan, skinnyMatrixFits, skinnyPlan } from './linear.skinny.ts';
@@ -54,6 +55,16 @@ const SKINNY = [
   [4, 4, 1, 4, 1, 0],
 ] as const;
 
+/** [MR, NR, workgroups]. Not measured yet: no static plan takes them. */
+const HELD = [
+  [1, 8, 128],
+  [1, 8, 264],
+  [1, 16, 128],
+  [4, 4, 128],
+  [4, 4, 264],
+  [4, 8, 128],
+] as const;
+
 /** [FM, FN, SN, SK, D, SPLITS] */
 const SKINNY_MATRIX = [
   [1, 1, 1, 8, 2, 1],
@@ -84,7 +95,7 @@ export function alternatives(caps: Caps, s: LinearShape): Plan[] {
   return [
     ...matrix,
     ...tiles(caps, s),
-    ...(few ? [...vectors(caps, s), ...skinny(caps, s), ...skinnyMatrix(s, caps)] : []),
+    ...(few ? [...vectors(caps, s), ...skinny(caps, s), ...held(caps, s), ...skinnyMatrix(s, caps)] : []),
   ];
 }
 
@@ -121,6 +132,11 @@ const skinny = (caps: Caps, s: LinearShape): SkinnyPlan[] =>
     .map(([MR, NR, SK, SR, D, CHAIN]) => skinnyPlan(caps, s, { MR, NR, SK, SR, D, CHAIN }))
     .filter((p) => p !== undefined);
 
+const held = (caps: Caps, s: LinearShape): HeldPlan[] =>
+  HELD.filter(([MR]) => (s.M <= 2 ? MR === 1 : MR === 4))
+    .map(([MR, NR, workgroups]) => heldPlan(s, MR, NR, workgroups))
+    .filter((p) => s.M <= 8 && heldFits(caps, s, p));
+
 const skinnyMatrix = (s: LinearShape, caps: Caps): SkinnyMatrixPlan[] =>
   SKINNY_MATRIX.filter(([FM]) => (s.M <= 16 ? FM === 1 : FM > 1))
     .map(([FM, FN, SN, SK, D, SPLITS]): SkinnyMatrixPlan => ({ form: 'skinny matrix', FM, FN, SN, SK, D, SPLITS }))
@@ -143,6 +159,8 @@ export function planName(p: Plan): string {
       return `tall ${p.BM}x${p.BN} of ${p.WM}x${p.WN}`;
     case 'skinny':
       return `skinny ${p.MR}x${p.NR} SK${p.SK} SR${p.SR} D${p.D} ${p.CHAIN ? `f16 ${4 * p.CHAIN}` : 'f32'}`;
+    case 'held':
+      return `held ${p.MR}x${p.NR} of ${p.BLOCKS * p.NR}`;
     case 'skinny matrix':
       return `skinny matrix ${16 * p.FM}x${16 * p.FN} SN${p.SN} SK${p.SK} D${p.D} splits ${p.SPLITS}`;
   }

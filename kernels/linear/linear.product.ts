@@ -11,6 +11,7 @@ import denseF32Vec4 from './dense.f32.vec4.wgsl' with { type: 'text' };
 import lanesDense from './lanes.dense.wgsl' with { type: 'text' };
 import lanesQ4 from './lanes.q4.wgsl' with { type: 'text' };
 import { alternatives, planName, tuningKey } from './linear.candidates.ts';
+import { type HeldPlan, recordHeld } from './linear.held.ts';
 import lanesSource from './linear.lanes.wgsl' with { type: 'text' };
 import { expectedClocks, type MatrixPlan, planMatrix, recordMatrix } from './linear.matrix.ts';
 import { planSkinny, recordSkinny, type SkinnyMatrixPlan, type SkinnyPlan } from './linear.skinny.ts';
@@ -72,7 +73,7 @@ export interface MatrixForm {
   tile: MatrixPlan;
 }
 
-export type Plan = TilePlan | LanesPlan | VectorPlan | MatrixForm | TallPlan | SkinnyPlan | SkinnyMatrixPlan;
+export type Plan = TilePlan | LanesPlan | VectorPlan | MatrixForm | TallPlan | SkinnyPlan | SkinnyMatrixPlan | HeldPlan;
 
 /** The forms on subgroup matrices that sum adapters in the product. */
 export const sumsUpdate = (p: Plan): boolean => p.form === 'matrix' || p.form === 'tall';
@@ -154,6 +155,10 @@ export function product(r: Recorder, a: Linear, label = 'linear', p: Plan = plan
   }
   if (p.form === 'skinny' || p.form === 'skinny matrix') {
     recordSkinny(r, a, p, label);
+    return;
+  }
+  if (p.form === 'held') {
+    recordHeld(r, a, p, label);
     return;
   }
   const s = shapeOf(a);

@@ -7,6 +7,7 @@ import { describeGpus } from '../../test/gpus.ts';
 import { compileAll, describeMatrixGpu, H200 } from '../../test/matrix_gpus.ts';
 import { EPS, expectClose, fromGpu, normal, poisoned, toGpu, uniform } from '../../test/numeric.ts';
 import { planName } from './linear.candidates.ts';
+import { type HeldPlan, heldCode, heldFits, heldPlan } from './linear.held.ts';
 import { plan, product } from './linear.product.ts';
 import { dequantizeRef, linearRef } from './linear.ref.ts';
 import {
@@ -53,7 +54,7 @@ function largeX(M: number, K: number): Float64Array {
  * Errors are also held to what they are likely to be together: their root mean square to .002 of √Σ (x w)²'s; on a GPU
  * it was .0005, and where all of x is large and of one sign, as in largeX, W's roundings alone make it .0009.
  */
-async function run(g: Gpu, c: Case, p: SkinnyPlan | SkinnyMatrixPlan, rounding: number): Promise<string[]> {
+async function run(g: Gpu, c: Case, p: SkinnyPlan | SkinnyMatrixPlan | HeldPlan, rounding: number): Promise<string[]> {
   const { M, N, K, meta, group, before = 0, after = 0, rows = M, scale = 1 } = c;
   const next = uniform(3);
   const words = Uint32Array.from({ length: (N * K) / 8 }, () => next() * 2 ** 32);
@@ -95,8 +96,9 @@ async function run(g: Gpu, c: Case, p: SkinnyPlan | SkinnyMatrixPlan, rounding: 
     add: c.add,
     scale: c.scale,
   };
-  const fits = p.form === 'skinny' ? skinnyFits(g.caps, shapeOf(call), p) : skinnyMatrixFits(g.caps, shapeOf(call), p);
-  expect(fits).toBe(true);
+  const s = shapeOf(call);
+  const fits = { skinny: skinnyFits, 'skinny matrix': skinnyMatrixFits, held: heldFits }[p.form];
+  expect(fits(g.caps, s, p as never)).toBe(true);
   const xs = Float64Array.from(x, (v) => v);
   const sums = linearRef(xs, W, M, N, K, { bias, scale });
   const terms = linearRef(xs.map(Math.abs), magnitude, M, N, K, { scale });
@@ -221,6 +223,51 @@ describeMatrixGpu('linear skinny matrix', (gpu, emulated) => {
   });
 });
 
+describeMatrixGpu('linear held', (gpu) => {
+  test.each<[string, HeldPlan, Case]>([
+    [
+      'one row, a K tail, odd N',
+      { form: 'held', MR: 1, NR: 8, BLOCKS: 2 },
+      { M: 1, N: 43, K: 1120, meta: 'offset16', group: 32 },
+    ],
+    [
+      'a sum a lane',
+      { form: 'held', MR: 4, NR: 8, BLOCKS: 2 },
+      { M: 4, N: 33, K: 2048, meta: 'zero16', group: 128, y: 'f32', bias: true },
+    ],
+    [
+      'rows that are not there, two sums a lane and more blocks',
+      { form: 'held', MR: 4, NR: 4, BLOCKS: 4 },
+      { M: 7, rows: 6, N: 21, K: 96, meta: 'offset32', group: 96, add: true, scale: 0.5, before: 3, after: 1 },
+    ],
+    ['two rows', { form: 'held', MR: 2, NR: 16, BLOCKS: 2 }, { M: 2, N: 40, K: 1056, meta: 'offset16', group: 32 }],
+    ['two sums', { form: 'held', MR: 1, NR: 2, BLOCKS: 2 }, { M: 3, N: 9, K: 64, meta: 'zero16', group: 64 }],
+    [
+      'x of up to 8000',
+      { form: 'held', MR: 4, NR: 4, BLOCKS: 2 },
+      { M: 4, N: 9, K: 4096, meta: 'offset16', group: 32, y: 'f32', large: true },
+    ],
+  ])('%s', async (_, p, c) => {
+    expect(await run(gpu(), c, p, chained(4))).toEqual(['linear q4 held']);
+  });
+});
+
+test('held takes what one workgroup can hold', () => {
+  const s = shape({ M: 4, N: 8192, K: 8192 });
+  const p = heldPlan(s, 4, 4, 128);
+  expect(p).toEqual({ form: 'held', MR: 4, NR: 4, BLOCKS: 16 });
+  expect(heldFits(H200, s, p)).toBe(true);
+  const not: [LinearShape, HeldPlan][] = [
+    [shape({ M: 4, N: 8192, K: 8224 }), p],
+    [s, { ...p, NR: 16 }],
+    [s, { ...p, BLOCKS: 128 }],
+    [shape({ M: 4, N: 8192, K: 8192, x: 'f32' }), p],
+  ];
+  for (const [other, q] of not) expect(heldFits(H200, other, q)).toBe(false);
+  expect(heldFits(H200, shape({ N: 8192, K: 18944 }), { ...p, MR: 1 })).toBe(true);
+  expect(heldFits({ ...H200, subgroups: { min: 16, max: 32 } }, s, p)).toBe(false);
+});
+
 test('the static plan takes these forms for up to 64 rows of f16 and int4, by what was measured', () => {
   const name = (s: Partial<LinearShape>, caps: Caps = H200) => planName(plan(caps, shape(s)));
   const one = 'skinny 1x2 SK1 SR16 D1 f16 16';
@@ -276,6 +323,12 @@ test.skipIf('Deno' in globalThis)('texts compile, written out', async () => {
       const p: SkinnyPlan = { form: 'skinny', MR: 4, NR: 4, SK: 1, SR: 8, KT: 2048, D: 2, CHAIN, SMALLEST: 32 };
       texts.push(skinnyCode(a, s, p));
     }
+    for (const [MR, NR] of [
+      [1, 8],
+      [2, 16],
+      [4, 4],
+    ] as const)
+      texts.push(heldCode(a, s, { form: 'held', MR, NR, BLOCKS: 4 }));
     for (const SPLITS of [1, 2])
       texts.push(skinnyMatrixCode(a, s, { form: 'skinny matrix', FM: 4, FN: 1, SN: 4, SK: 2, D: 1, SPLITS }));
   }

@@ -12,6 +12,7 @@ import matrixSource from './linear.skinny.matrix.wgsl' with { type: 'text' };
 import skinnySource from './linear.skinny.wgsl' with { type: 'text' };
 import { type Linear, type LinearShape, shapeOf } from './linear.types.ts';
 import shapeSource from './shape.wgsl' with { type: 'text' };
+import pairs from './skinny.pairs.wgsl' with { type: 'text' };
 import paramF32 from './skinny.param.f32.wgsl' with { type: 'text' };
 import paramU32 from './skinny.param.u32.wgsl' with { type: 'text' };
 import parts from './skinny.parts.wgsl' with { type: 'text' };
@@ -139,7 +140,7 @@ export function skinnyMatrixFits(caps: Caps, s: LinearShape, p: SkinnyMatrixPlan
 
 export function skinnyCode(a: Linear, s: LinearShape, p: SkinnyPlan, loops = false): string {
   const weight = a.weight as Q4Weight;
-  const wide = weight.meta === 'offset32';
+  const { alias, text: param } = paramText(weight);
   const { form: _, ...plan } = p;
   const constants = {
     ...plan,
@@ -152,9 +153,9 @@ export function skinnyCode(a: Linear, s: LinearShape, p: SkinnyPlan, loops = fal
   };
   const text = specialise(skinnySource, {
     enable: ['f16', 'subgroups'],
-    alias: { Y: s.y, Param: wide ? 'vec2<f32>' : 'u32' },
+    alias: { Y: s.y, Param: alias },
     constants,
-    include: [shapeSource, yScalar, wide ? paramF32 : paramU32],
+    include: [shapeSource, yScalar, param, pairs],
   });
   return loops ? text : unroll(text, constants);
 }
@@ -188,8 +189,12 @@ export function skinnyMatrixCode(a: Linear, s: LinearShape, p: SkinnyMatrixPlan,
   return loops ? text : unroll(text, constants);
 }
 
+/** How a group's two numbers are read ahead of their use, and their type. */
+export const paramText = ({ meta }: Q4Weight): { alias: string; text: string } =>
+  meta === 'offset32' ? { alias: 'vec2<f32>', text: paramF32 } : { alias: 'u32', text: paramU32 };
+
 /** The struct of shape.wgsl. */
-function shapeWords(a: Linear, s: LinearShape): Uint32Array {
+export function shapeWords(a: Linear, s: LinearShape): Uint32Array {
   const words = new Uint32Array(12);
   const groups = s.group ? Math.ceil(s.K / s.group) : 0;
   words.set([s.N, s.K, s.ldy, s.column, Math.ceil(s.K / 8), groups, s.group ?? s.K, Number(a.bias !== undefined)]);

@@ -6,9 +6,7 @@
 // A team of 32 SK threads takes NR rows of W, a thread every (32 SK)th chunk of them; SR teams share x, which lies in
 // workgroup memory, KT of K at a time, unpacked once for all of them. D steps of W are in flight a thread.
 //
-// A word's nibbles i and i + 4 are 16 bits apart: under the exponent of 1024 (or 64) they are two halves, from which
-// 1032 (72) takes q - 8, exactly. x lies in the same pairs, each chunk of it scaled by a power of two to a largest of
-// 128 to 256, so that no sum of 16 products passes 65504. With CHAIN > 0 products are added in f16, CHAIN words' of a
+// Words and x as halves: skinny.pairs.wgsl, included. With CHAIN > 0 products are added in f16, CHAIN words' of a
 // lane's half at a time; with CHAIN = 0 all is f32. Then a Σ x (q - 8) + (b + 8 a) Σ x a chunk, in f32.
 // Constants: MR, NR, SK, SR, KT (a multiple of 1024 SK D), D, CHAIN, PER (chunks of a group), ZERO_POINT, WIDE, SMALLEST
 // (fewest threads of a subgroup; at most 32). Alias: Param (u32 or vec2<f32>). Loops marked `unroll` are written out.
@@ -30,23 +28,6 @@ var<workgroup> xs: array<vec4<u32>, 4u * MR * CT>;     // word i of chunk c of r
 var<workgroup> info: array<vec2<f32>, MR * CT>;        // Σ x, and what scaled x is multiplied by
 var<workgroup> partial: array<f32, MR * NR * SK * SR * SUBGROUPS>;
 
-struct Eight { low: vec4<f32>, high: vec4<f32> }
-struct Pairs { a: vec2<f16>, b: vec2<f16>, c: vec2<f16>, d: vec2<f16> }
-
-fn eight(v: vec4<u32>) -> Eight {
-  return Eight(vec4(unpack2x16float(v.x), unpack2x16float(v.y)), vec4(unpack2x16float(v.z), unpack2x16float(v.w)));
-}
-fn largest(v: Eight) -> f32 {
-  let m = max(abs(v.low), abs(v.high));
-  return max(max(m.x, m.y), max(m.z, m.w));
-}
-fn paired(v: Eight, scale: f32) -> vec4<u32> {
-  let a = v.low * scale;
-  let b = v.high * scale;
-  return vec4(pack2x16float(vec2(a.x, b.x)), pack2x16float(vec2(a.y, b.y)),
-    pack2x16float(vec2(a.z, b.z)), pack2x16float(vec2(a.w, b.w)));
-}
-
 /// Chunks c0 .. c0 + CT of rows m0 .. m0 + MR; those past K are 0.
 fn stage(m0: u32, c0: u32, t: u32) {
   for (var u = t; u < MR * CT; u += T) {
@@ -58,43 +39,16 @@ fn stage(m0: u32, c0: u32, t: u32) {
       continue;
     }
     let start = min(m0 + u / CT, dim.x - 1u) * (shape.K / 8u) + 4u * c;
-    let v0 = eight(x[start]);
-    let v1 = eight(x[start + 1u]);
-    let v2 = eight(x[start + 2u]);
-    let v3 = eight(x[start + 3u]);
-    // Exponent of the largest, as f32 has it; the smallest f16 has 103.
-    let e = max(bitcast<u32>(max(max(largest(v0), largest(v1)), max(largest(v2), largest(v3)))) >> 23u, 103u);
-    let down = bitcast<f32>((261u - e) << 23u);
-    xs[at] = paired(v0, down);
-    xs[at + CT] = paired(v1, down);
-    xs[at + 2u * CT] = paired(v2, down);
-    xs[at + 3u * CT] = paired(v3, down);
-    let sum = v0.low + v0.high + v1.low + v1.high + v2.low + v2.high + v3.low + v3.high;
-    info[u] = vec2(dot(sum, vec4(1.0)), bitcast<f32>((e - 7u) << 23u));
+    let made = chunk(x[start], x[start + 1u], x[start + 2u], x[start + 3u]);
+    for (var i = 0u; i < 4u; i++) { xs[at + i * CT] = made.words[i]; }
+    info[u] = made.about;
   }
 }
 
-fn pairs(w: u32) -> Pairs {
-  let v = w >> 8u;
-  return Pairs(
-    bitcast<vec2<f16>>((w & 0x000f000fu) | 0x64006400u) - 1032.0h, bitcast<vec2<f16>>((w & 0x00f000f0u) | 0x54005400u) - 72.0h,
-    bitcast<vec2<f16>>((v & 0x000f000fu) | 0x64006400u) - 1032.0h, bitcast<vec2<f16>>((v & 0x00f000f0u) | 0x54005400u) - 72.0h);
-}
-fn add(sum: vec2<f16>, q: Pairs, v: vec4<u32>) -> vec2<f16> {
-  return fma(q.d, bitcast<vec2<f16>>(v.w), fma(q.c, bitcast<vec2<f16>>(v.z),
-    fma(q.b, bitcast<vec2<f16>>(v.y), fma(q.a, bitcast<vec2<f16>>(v.x), sum))));
-}
 /// 16^j (q - 8) for the four nibbles of half a word, under the exponent of 2^23.
 fn nibbles(half: u32) -> vec4<f32> {
   return bitcast<vec4<f32>>((vec4(half) & MASK) | vec4(0x4b000000u)) - vec4(8388616.0, 8388736.0, 8390656.0, 8421376.0);
 }
-/// (a, b + 8 a)
-fn numbers(p: Param) -> vec2<f32> {
-  let ab = decode(p);
-  if (ZERO_POINT) { return vec2(ab.x, ab.x * (8.0 - ab.y)); }
-  return vec2(ab.x, fma(8.0, ab.x, ab.y));
-}
-
 @compute @workgroup_size(T)
 fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) t: u32) {
   let m0 = wg.z * MR;

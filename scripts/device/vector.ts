@@ -5,14 +5,8 @@
  * one before, as the layers of a model do.
  */
 
+import { type HeldPlan, heldFits, heldPlan, recordHeld } from '../../kernels/linear/linear.held.ts';
 import { product } from '../../kernels/linear/linear.product.ts';
-import {
-  recordSkinny,
-  type SkinnyMatrixPlan,
-  type SkinnyPlan,
-  skinnyFits,
-  skinnyMatrixFits,
-} from '../../kernels/linear/linear.skinny.ts';
 import { type Linear, shapeOf } from '../../kernels/linear/linear.types.ts';
 import type { Q4Meta, Q4Weight } from '../../kernels/linear/weights.ts';
 import { uniform } from '../../src/data/random.ts';
@@ -44,38 +38,14 @@ interface Variant {
 
 const EPS16 = 2 ** -11;
 
-/** KT from the shape: as much of K as `bytes` hold. With more than 23 KiB a processor holds one workgroup. */
-function skinny(
-  MR: number,
-  NR: number,
-  SK: number,
-  SR: number,
-  D: number,
-  CHAIN: SkinnyPlan['CHAIN'],
-  bytes = 40960,
-): Variant {
-  const plan = (call: Linear): SkinnyPlan => {
-    const unit = 1024 * SK * D;
-    const most = Math.floor(bytes / (MR * 2.25) / unit) * unit;
-    const KT = Math.min(most, Math.ceil(call.weight.K / unit) * unit);
-    return { form: 'skinny', MR, NR, SK, SR, KT, D, CHAIN, SMALLEST: gpu.caps.subgroups?.min ?? 32 };
-  };
+function held(MR: HeldPlan['MR'], NR: number, workgroups: number): Variant {
+  const plan = (call: Linear) => heldPlan(shapeOf(call), MR, NR, workgroups);
   return {
-    name: `skinny ${MR}x${NR} SK${SK} SR${SR} D${D} ${CHAIN ? `f16 ${4 * CHAIN}` : 'f32'} ${bytes >> 10}K`,
+    name: `held ${MR}x${NR} ${workgroups}`,
     rows: [MR],
-    fits: (call) => skinnyFits(gpu.caps, shapeOf(call), plan(call)),
-    record: (r, call) => recordSkinny(r, call, plan(call)),
-    rounding: 4 * CHAIN * EPS16,
-  };
-}
-function matrix(FM: number, FN: number, SN: number, SK: number, D: number, SPLITS: number, rows = [16 * FM]): Variant {
-  const plan: SkinnyMatrixPlan = { form: 'skinny matrix', FM, FN, SN, SK, D, SPLITS };
-  return {
-    name: `matrix ${16 * FM}x${16 * FN} SN${SN} SK${SK} D${D} splits ${SPLITS}`,
-    rows,
-    fits: (call) => skinnyMatrixFits(gpu.caps, shapeOf(call), plan),
-    record: (r, call) => recordSkinny(r, call, plan),
-    rounding: 3 * EPS16,
+    fits: (call) => heldFits(gpu.caps, shapeOf(call), plan(call)),
+    record: (r, call) => recordHeld(r, call, plan(call)),
+    rounding: 16 * EPS16,
   };
 }
 const NOW: Variant = {
@@ -88,18 +58,18 @@ const NOW: Variant = {
 /** What lost before is in results/h200/skinny.txt. */
 const VARIANTS: Variant[] = [
   NOW,
-  skinny(1, 2, 1, 16, 2, 4, 23040),
-  skinny(1, 2, 1, 16, 2, 4),
-  skinny(1, 2, 1, 16, 1, 4),
-  skinny(1, 2, 1, 32, 1, 4, 23040),
-  skinny(4, 2, 1, 16, 1, 4, 23040),
-  skinny(4, 2, 1, 16, 1, 4),
-  skinny(4, 2, 1, 16, 2, 4),
-  skinny(4, 1, 1, 32, 1, 4),
-  skinny(4, 2, 1, 32, 1, 4),
-  matrix(1, 1, 4, 2, 2, 4, [16]),
-  matrix(1, 1, 4, 1, 2, 4, [16]),
-  matrix(1, 1, 4, 1, 2, 8, [16]),
+  held(1, 4, 132),
+  held(1, 8, 132),
+  held(1, 8, 264),
+  held(1, 8, 528),
+  held(1, 16, 132),
+  held(1, 16, 264),
+  held(2, 8, 132),
+  held(4, 2, 132),
+  held(4, 4, 132),
+  held(4, 4, 264),
+  held(4, 8, 132),
+  held(4, 8, 264),
 ].filter((v) => v === NOW || v.name.includes(only));
 
 interface Shape {
