@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # What of the kernels waits for a GPU, in one call of less than ten minutes, most wanted first:
 #   . .device/base/unpack.sh && scripts/device/kernels.sh "$OUT"
-# How many workgroups a processor holds; attention's forms and parts; the int4 product's forms for few rows and tiles for many; the kernel tests of what
-# changed since the last run there; attention, forward and backward, and what was never reached, beside PyTorch; steps.
+# the product of few rows with x in registers; an adapter's five products by other tiles; the kernel tests of what changed since the
+# last run there; an adapter on the layers of 0.5B, which two runs made slower than its step did; what SDPA and cuBLAS make beside it.
 # Each part has its own time limit, 550 seconds together. OUT gets kernels.tar.gz: at most eight files come back.
 set -uo pipefail
 out=${1:?usage: kernels.sh OUT}
@@ -21,11 +21,10 @@ beside() { # NAME SECONDS OPTIONS...: lacuna's kernels and PyTorch's
   shift 2
   SECONDS_BENCH=$seconds SECONDS_PEERS=45 SECONDS_MODELS=0 part "$name" $((seconds + 55)) "$here/bench_all.sh" "$work/$name" "$@"
 }
-part occupancy 30 node $bundle/occupancy.mjs
-part attention-forms 85 node $bundle/attention.mjs --seconds 80
-part vector 45 node $bundle/vector.mjs --seconds 40
-part gemm 75 node $bundle/gemm.mjs --seconds 70
-LACUNA_TEST_GPUS=native part tests 60 node $bundle/tests.mjs ${TESTS:-attention}
-beside attention-peers 30 --kernel attention
-beside rest-peers 50 --kernel swiglu adamw contrastive_ce
-part steps 60 node $bundle/cli.mjs bench --step --shape 7B
+part vector 60 node $bundle/vector.mjs --seconds 55
+part adapters-dx 90 node $bundle/adapters.mjs --seconds 85 --only dx
+part adapters-small 120 node $bundle/adapters.mjs --seconds 115 --only 0.5B
+LACUNA_TEST_GPUS=native part tests 60 node $bundle/tests.mjs ${TESTS:-linear.skinny attention.matrix cross_entropy}
+part small 45 node $bundle/cli.mjs bench --kernel "linear q4" --shape "0.5B M=5888"
+beside attention-peers 50 --kernel attention
+part steps 60 node $bundle/cli.mjs bench --step --shape 0.5B

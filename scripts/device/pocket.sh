@@ -10,7 +10,7 @@
 # largest size. TRY is the steps of the first try. MADE is a folder of data-N and data-N.json (`lacuna generate-sample --n N
 # --seed 1 --out MADE/data-N --json > MADE/data-N.json`) made beforehand, where the machine's time is dear.
 # Questions that a model sees once teach it more about words it has not seen than those that it sees six times
-# (results/pocket/proxy.txt): SIZES="6000 1000000" EPOCHS=1 OPENING=110 takes about as many steps as the shipped model's.
+# (results/pocket/proxy.txt): SIZES="6000 1000000" EPOCHS=1 OPENING=110 RECIPES=wide30 made the shipped model.
 # OPENING: seconds that the largest data takes to be read and tokenized beyond what the first does.
 set -uo pipefail
 out=${1:?usage: pocket.sh OUT}
