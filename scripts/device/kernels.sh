@@ -24,7 +24,7 @@ beside() { # NAME SECONDS OPTIONS...: lacuna's kernels and PyTorch's
 part vector 60 node $bundle/vector.mjs --seconds 55
 part adapters-dx 90 node $bundle/adapters.mjs --seconds 85 --only dx
 part adapters-small 120 node $bundle/adapters.mjs --seconds 115 --only 0.5B
-LACUNA_TEST_GPUS=native part tests 60 node $bundle/tests.mjs ${TESTS:-linear.skinny attention.matrix cross_entropy}
+LACUNA_TEST_GPUS=native part tests 60 node $bundle/tests.mjs "linear skinny" "linear held" "attention on" cross_entropy
 part small 45 node $bundle/cli.mjs bench --kernel "linear q4" --shape "0.5B M=5888"
 beside attention-peers 50 --kernel attention
 part steps 60 node $bundle/cli.mjs bench --step --shape 0.5B
