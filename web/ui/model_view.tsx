@@ -211,12 +211,14 @@ function Kept() {
   }
   return (
     <p class="hint">
-      This browser keeps {bytes(storage.usedBytes)} for the page, of {bytes(storage.quotaBytes)} that it allows;{' '}
-      {bytes(storage.vectorsBytes)} of it are vectors of misconceptions, so that nothing is read twice.{' '}
+      This browser keeps {bytes(storage.usedBytes)} for the page, of {bytes(storage.quotaBytes)} that it allows.{' '}
       {storage.vectorsBytes > 0 && (
-        <button type="button" class="link" onClick={() => void clearVectors()}>
-          Forget the vectors
-        </button>
+        <>
+          {bytes(storage.vectorsBytes)} of it are vectors of misconceptions, so that no name is read twice.{' '}
+          <button type="button" class="link" onClick={() => void clearVectors()}>
+            Forget the vectors
+          </button>
+        </>
       )}
     </p>
   );
