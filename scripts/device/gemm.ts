@@ -9,6 +9,7 @@ import { matrixFits, matrixPlans, recordMatrix } from '../../kernels/linear/line
 import { recordTall, type Tall, type TallPlan, tallFits } from '../../kernels/linear/linear.tall.ts';
 import { shapeOf } from '../../kernels/linear/linear.types.ts';
 import type { Weight } from '../../kernels/linear/weights.ts';
+import { time } from '../../src/bench.ts';
 import { matrixRate } from '../../src/bench_ceilings.ts';
 import { uniform } from '../../src/data/random.ts';
 import { Gpu } from '../../src/gpu/gpu.ts';
@@ -162,17 +163,6 @@ async function problem({ M, N, K, byK, y: dtype, dense }: Shape) {
   };
 }
 
-/** Microseconds a call, median of 11 samples of at least 2 ms, warm because called back to back. */
-async function timed(recording: Recording): Promise<number> {
-  if (software) return (await recording.time(1)) / 1e3;
-  const repeats = Math.max(1, Math.round(2e6 / (await recording.time(1))));
-  const end = performance.now() + 25;
-  while (performance.now() < end) await recording.time(repeats);
-  const ns: number[] = [];
-  for (let i = 0; i < 11; i++) ns.push(await recording.time(repeats));
-  return ns.sort((a, b) => a - b)[5] / 1e3;
-}
-
 if (gpu.caps.matrix) console.log(`multiply-accumulate alone: ${((await matrixRate(gpu)) / 1e12).toFixed(0)} TFLOP/s`);
 for (const shape of SHAPES) {
   if (left() < 5) break;
@@ -209,11 +199,11 @@ for (const shape of SHAPES) {
     ),
   );
   for (const job of jobs) job.error = await p.error(job.recording);
-  const warm = performance.now() + (software ? 0 : 300);
+  const warm = performance.now() + (software ? 0 : 1200);
   while (jobs.length && performance.now() < warm) await jobs[0].recording.time(8);
   for (const { name, recording, error } of jobs) {
     if (left() < 1) break;
-    const us = await timed(recording);
+    const us = (await time(recording, { warmMs: software ? 0 : 25 })).ns / 1e3;
     const rate = ((2 * M * N * K) / us / 1e6).toFixed(0);
     console.log(
       `${shape.name.padEnd(18)} ${name.padEnd(44)} ${us.toFixed(1).padStart(8)} us ${rate.padStart(4)} TFLOP/s  error ${error}`,

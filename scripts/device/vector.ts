@@ -1,5 +1,5 @@
 /**
- * Forms of the int4 X·Wᵀ for 1 to 64 rows, checked and timed on weights that no cache holds:
+ * Forms of the int4 X·Wᵀ for a few rows, checked and timed on weights that no cache holds:
  *   . .device/base/unpack.sh && node /tmp/lacuna/bundle/vector.mjs [--seconds 45] [--only WORD]
  * A call after the other in one pass, each on the next of several weights, all into one y, so that each waits for the
  * one before, as the layers of a model do.
@@ -9,6 +9,7 @@ import { type HeldPlan, heldFits, heldPlan, recordHeld } from '../../kernels/lin
 import { product } from '../../kernels/linear/linear.product.ts';
 import { type Linear, shapeOf } from '../../kernels/linear/linear.types.ts';
 import type { Q4Meta, Q4Weight } from '../../kernels/linear/weights.ts';
+import { time } from '../../src/bench.ts';
 import { uniform } from '../../src/data/random.ts';
 import { Gpu } from '../../src/gpu/gpu.ts';
 import { Recorder, type Recording } from '../../src/gpu/recorder.ts';
@@ -37,6 +38,8 @@ interface Variant {
 }
 
 const EPS16 = 2 ** -11;
+/** Rows of x. */
+const ROWS = [1, 2, 4, 16];
 
 function held(MR: HeldPlan['MR'], NR: number, workgroups: number): Variant {
   const plan = (call: Linear) => heldPlan(shapeOf(call), MR, NR, workgroups);
@@ -50,7 +53,7 @@ function held(MR: HeldPlan['MR'], NR: number, workgroups: number): Variant {
 }
 const NOW: Variant = {
   name: 'now',
-  rows: [1, 4, 16],
+  rows: ROWS,
   fits: () => true,
   record: (r, call) => product(r, call),
   rounding: 3 * EPS16,
@@ -107,7 +110,6 @@ function noise(n: number, at: number): Uint32Array<ArrayBuffer> {
 
 /** More than an H200's L2, 50 MB, holds. */
 const COLD = software ? 1 : 160 * 2 ** 20;
-const MOST_ROWS = 64;
 const SAMPLES = 96;
 
 class Problem {
@@ -145,8 +147,8 @@ class Problem {
     // Normal, with a few that are large, as activations are.
     const normal = () =>
       Math.sqrt(-2 * Math.log(1 - unit())) * Math.cos(2 * Math.PI * unit()) * (random() % 997 ? 1 : 40);
-    this.X = Uint16Array.from({ length: MOST_ROWS * K }, () => toHalf(normal()));
-    for (const M of [1, 4, 16]) {
+    this.X = Uint16Array.from({ length: Math.max(...ROWS) * K }, () => toHalf(normal()));
+    for (const M of ROWS) {
       this.x[M] = gpu.upload('x', 'f16', [M, K], this.X.slice(0, M * K));
       this.y[M] = gpu.tensor('y', 'f16', [M, N]);
     }
@@ -220,18 +222,6 @@ async function warm(recording: Recording, ms: number): Promise<void> {
   while (performance.now() < end) await recording.time(software ? 1 : 20);
 }
 
-/** Microseconds a call: median of samples of 2 ms or more. */
-async function timed(recording: Recording): Promise<{ us: number; spread: number }> {
-  const once = await recording.time(1);
-  const repeats = software ? 1 : Math.max(1, Math.round(2e6 / once));
-  for (let i = 0; i < 4; i++) await recording.time(repeats);
-  const ns: number[] = [];
-  for (let i = 0; i < (software ? 1 : 15); i++) ns.push((await recording.time(repeats)) / 1e3);
-  ns.sort((a, b) => a - b);
-  const at = (q: number) => ns[Math.floor(q * (ns.length - 1))];
-  return { us: at(0.5), spread: (at(0.75) - at(0.25)) / at(0.5) };
-}
-
 const { bytes: copy } = await measureCopy(gpu);
 console.log(`copy rate ${(copy / 1e12).toFixed(2)} TB/s, read and written`);
 
@@ -239,7 +229,7 @@ for (const shape of SHAPES) {
   if (spent() > seconds - 4) break;
   const p = new Problem(shape);
   const name = `${shape.N}x${shape.K} g${shape.group} ${shape.meta}`;
-  for (const M of [1, 4, 16]) {
+  for (const M of ROWS) {
     if (spent() > seconds - 2) break;
     const variants = VARIANTS.filter((v) => v.rows.includes(M));
     const rows = gpu.dim('rows', M);
@@ -264,14 +254,14 @@ for (const shape of SHAPES) {
       job.recording.replay();
       job.error = await p.error(M, job.v.rounding);
     }
-    if (jobs.length) await warm(jobs[0].recording, 500);
+    if (jobs.length) await warm(jobs[0].recording, 1200);
     for (const { v, recording, error } of jobs) {
       if (spent() > seconds) {
         console.log(`${name} M=${M} ${v.name}: out of time`);
         continue;
       }
-      const { us: all, spread } = await timed(recording);
-      const us = all / calls.length;
+      const { ns, spread } = await time(recording, { warmMs: software ? 0 : 20 });
+      const us = ns / 1e3 / calls.length;
       const rate = p.bytes(M) / us / 1e3;
       console.log(
         `${name.padEnd(25)} M=${`${M}`.padEnd(2)} ${v.name.padEnd(34)} ${us.toFixed(2).padStart(7)} us ±${(100 * spread).toFixed(1)}% ${rate.toFixed(0).padStart(5)} GB/s ${((100e9 * rate) / copy).toFixed(0).padStart(3)}% of copy  error ${error}`,
