@@ -182,7 +182,7 @@ test.skipIf('Deno' in globalThis)('every plan for the largest GPU is a text that
         forms.add(p.form);
       }
     }
-  expect([...forms].sort()).toEqual(['matrix', 'skinny', 'skinny matrix', 'tall', 'tile', 'vector']);
+  expect([...forms].sort()).toEqual(['held', 'matrix', 'skinny', 'skinny matrix', 'tall', 'tile', 'vector']);
   await compileAll(texts.keys());
   gpu.close();
 });
