@@ -54,6 +54,14 @@ describeGpus('bench', (gpu) => {
     expect(g.allocated).toBe(before);
   });
 
+  test('of several dispatches a call each is timed too, where there are timestamps', async () => {
+    const g = gpu();
+    const { forms, parts } = await measure(g, { ...doubled(g, N, 6), calls: 3 }, EFFORT);
+    expect(forms).toEqual(['doubled', 'doubled']);
+    expect(parts?.length).toBe(g.caps.timestamps ? 2 : undefined);
+    expect(parts?.every((ns) => Number.isFinite(ns)) ?? true).toBe(true);
+  });
+
   test('one unwritten element fails the check, wherever it is', async () => {
     const { error } = await measure(gpu(), doubled(gpu(), N - 1, 1), EFFORT);
     expect(error).toBe(Number.POSITIVE_INFINITY);

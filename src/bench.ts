@@ -97,6 +97,8 @@ export interface Measured extends Timing {
   flops: number;
   /** The labels of the dispatches that a call made, in order: which forms ran. */
   forms: string[];
+  /** Where they are several and the GPU has timestamps: nanoseconds of each, in a pass of its own, which costs some more. */
+  parts?: number[];
   /** Largest error over its tolerance; above 1, or not finite, the check has failed. */
   error: number;
 }
@@ -113,9 +115,20 @@ export async function measure(gpu: Gpu, c: BenchCase, effort: Effort = {}): Prom
     const error = await c.check();
     const { ns, spread, clock } = await time(recording, effort);
     const forms = r.dispatches.slice(0, r.dispatches.length / calls).map(({ label }) => label);
-    return { kernel, shape, bytes, flops, forms, error, ns: ns / calls, spread, clock };
+    const parts = forms.length > 1 && clock === 'gpu' ? await partsOf(recording, forms.length) : undefined;
+    return { kernel, shape, bytes, flops, forms, ...(parts && { parts }), error, ns: ns / calls, spread, clock };
   } finally {
     recording?.free();
     c.free();
   }
+}
+
+/** Nanoseconds of each dispatch of a call, the mean over a recording's calls. */
+async function partsOf(recording: Recording, perCall: number): Promise<number[]> {
+  const sums = new Array<number>(perCall).fill(0);
+  const times = await recording.profile();
+  times.forEach(({ ns }, i) => {
+    sums[i % perCall] += ns;
+  });
+  return sums.map((sum) => Math.round((sum * perCall) / times.length));
 }

@@ -79,12 +79,13 @@ describe('shares and comparisons', () => {
 
   test('repeated dispatches are counted', () => {
     expect(forms(['a', 'b', 'a', 'a'])).toBe('a x 3, b');
+    expect(forms(['a', 'b', 'a'], [1000, 12_340, 500])).toBe('a x 2 1.5, b 12.3');
   });
 });
 
 describe('run files', () => {
   test('what is written is read', () => {
-    const made = run([one(), one({ error: null })]);
+    const made = run([one(), one({ error: null }), one({ forms: ['a', 'b'], parts: [1, 2] })]);
     expect(parseRun(JSON.stringify(made), 'run.json')).toEqual(made);
   });
 

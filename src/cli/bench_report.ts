@@ -23,11 +23,16 @@ export function heading(run: Omit<Run, 'cases' | 'skipped'>): string {
   ].join('\n');
 }
 
-/** Labels that follow one another are counted: "linear q4 vector, sum_parts x 2". */
-export function forms(labels: readonly string[]): string {
-  const counts = new Map<string, number>();
-  for (const label of labels) counts.set(label, (counts.get(label) ?? 0) + 1);
-  return [...counts].map(([label, n]) => (n > 1 ? `${label} x ${n}` : label)).join(', ');
+/** Labels that come again are counted, with their microseconds where those are known: "linear q4 tall 380, sum_parts x 2 9.1". */
+export function forms(labels: readonly string[], ns?: readonly number[]): string {
+  const found = new Map<string, { n: number; ns: number }>();
+  labels.forEach((label, i) => {
+    const one = found.get(label) ?? { n: 0, ns: 0 };
+    found.set(label, { n: one.n + 1, ns: one.ns + (ns?.[i] ?? 0) });
+  });
+  return [...found]
+    .map(([label, one]) => `${label}${one.n > 1 ? ` x ${one.n}` : ''}${ns ? ` ${micros(one.ns)}` : ''}`)
+    .join(', ');
 }
 
 export function formatRun(run: Run): string {
@@ -44,10 +49,21 @@ export function formatRun(run: Run): string {
       `${percent(part)} of ${bound === 'copy' ? 'copy' : 'mult.'}`,
       c.error === null ? 'not finite' : c.error.toFixed(3),
       passed(c) ? '' : 'FAILED',
-      forms(c.forms),
+      forms(c.forms, c.parts),
     ];
   });
-  const header = ['kernel', 'shape', 'µs', 'spread', 'GB/s', unit, 'ceiling', 'error/allowed', '', 'ran'];
+  const header = [
+    'kernel',
+    'shape',
+    'µs',
+    'spread',
+    'GB/s',
+    unit,
+    'ceiling',
+    'error/allowed',
+    '',
+    'ran, and µs of each of several',
+  ];
   const skipped = run.skipped.map((s) => `not run: ${s.kernel} ${s.shape}: ${s.reason}\n`);
   return formatTable([header, ...rows], [0, 1, 9]) + skipped.join('');
 }

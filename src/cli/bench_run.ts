@@ -7,6 +7,8 @@ const Case = z.object({
   shape: z.string(),
   /** Labels of the dispatches of one call: which forms ran. */
   forms: z.array(z.string()),
+  /** Nanoseconds of each of them in a pass of its own, where they are several. */
+  parts: z.array(z.number()).optional(),
   /** Median nanoseconds of a call, half the distance between the quartiles as a share of it, and whose clock that is. */
   ns: z.number(),
   spread: z.number(),
