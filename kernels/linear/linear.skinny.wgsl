@@ -40,7 +40,9 @@ fn stage(m0: u32, c0: u32, t: u32) {
     }
     let start = min(m0 + u / CT, dim.x - 1u) * (shape.K / 8u) + 4u * c;
     let made = chunk(x[start], x[start + 1u], x[start + 2u], x[start + 3u]);
-    for (var i = 0u; i < 4u; i++) { xs[at + i * CT] = made.words[i]; }
+    for (var i = 0u; i < WORDS; i++) { // unroll
+      xs[at + i * CT] = made.words[i];
+    }
     info[u] = made.about;
   }
 }
