@@ -51,6 +51,7 @@ fn stage(m0: u32, c0: u32, t: u32) {
 fn nibbles(half: u32) -> vec4<f32> {
   return bitcast<vec4<f32>>((vec4(half) & MASK) | vec4(0x4b000000u)) - vec4(8388616.0, 8388736.0, 8390656.0, 8421376.0);
 }
+
 @compute @workgroup_size(T)
 fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) t: u32) {
   let m0 = wg.z * MR;
