@@ -12,9 +12,9 @@
  *
  * Every file but metrics.jsonl, which grows line by line, is replaced as a whole.
  */
-import { constants, copyFile, mkdir, readdir, realpath, rename, rm, stat } from 'node:fs/promises';
+import { createReadStream } from 'node:fs';
+import { readdir, realpath, rm, stat } from 'node:fs/promises';
 import { basename, join, relative, resolve } from 'node:path';
-import process from 'node:process';
 import { type PredictionRow, writePredictions } from '../data/predictions.ts';
 import { UserError } from '../errors.ts';
 import { writeFiles } from '../formats/atomic_file.ts';
@@ -203,14 +203,10 @@ export function bestOf(epochs: readonly EpochEvent[]): EpochEvent | undefined {
     }, undefined);
 }
 
-/** Copies the files of one folder into another, each appearing as a whole. */
+/** Copies the files of one folder into another. */
 async function copyFiles(source: string, target: string): Promise<void> {
-  await mkdir(target, { recursive: true });
-  for (const name of await readdir(source)) {
-    const temporary = join(target, `${name}.${process.pid}.tmp`);
-    await copyFile(join(source, name), temporary, constants.COPYFILE_FICLONE);
-    await rename(temporary, join(target, name));
-  }
+  const names = await readdir(source);
+  await writeFiles(names.map((name) => ({ path: join(target, name), chunks: createReadStream(join(source, name)) })));
 }
 
 /** Removes what a killed process of this run was writing: as large as a checkpoint, and of no use. */
