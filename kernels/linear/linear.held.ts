@@ -1,14 +1,10 @@
 /** x · Wᵀ for one to four rows of f16 x and int4 W, x in registers: whether it suits a shape, and the text that runs it. Formula: linear.held.wgsl. */
 import type { Caps } from '../../src/gpu/adapter.ts';
 import { fold, type Recorder } from '../../src/gpu/recorder.ts';
-import { specialise, unroll } from '../../src/gpu/wgsl.ts';
 import source from './linear.held.wgsl' with { type: 'text' };
-import { paramText, shapeWords } from './linear.skinny.ts';
+import { pairsCode } from './linear.skinny.ts';
 import { type Linear, type LinearShape, shapeOf } from './linear.types.ts';
-import shapeSource from './shape.wgsl' with { type: 'text' };
-import pairs from './skinny.pairs.wgsl' with { type: 'text' };
-import type { Q4Weight } from './weights.ts';
-import yScalar from './y.scalar.wgsl' with { type: 'text' };
+import { shapeUniform } from './shape.ts';
 
 export interface HeldPlan {
   form: 'held';
@@ -42,19 +38,8 @@ export function heldFits(caps: Caps, s: LinearShape, { MR, NR, BLOCKS }: HeldPla
 
 /** `loops`: leave the loops as they are. */
 export function heldCode(a: Linear, s: LinearShape, { MR, NR, BLOCKS }: HeldPlan, loops = false): string {
-  const weight = a.weight as Q4Weight;
-  const constants = {
-    ...{ MR, NR, BLOCKS, WARPS: warps(s), COUNT: MR * NR, MOST: (MR * NR) / 2, TURNS: 2, LEVELS: 5, WORDS: 4 },
-    ...{ PER: weight.group / 32, ZERO_POINT: weight.meta === 'zero16', ADD: a.add ?? false },
-  };
-  const { alias, text } = paramText(weight);
-  const code = specialise(source, {
-    enable: ['f16', 'subgroups'],
-    alias: { Y: s.y, Param: alias },
-    constants,
-    include: [shapeSource, yScalar, text, pairs],
-  });
-  return loops ? code : unroll(code, constants);
+  const counts = { MR, NR, BLOCKS, WARPS: warps(s), COUNT: MR * NR, MOST: (MR * NR) / 2, TURNS: 2, LEVELS: 5 };
+  return pairsCode(source, a, s, counts, loops);
 }
 
 /** Records y (+)= scale · x Wᵀ + bias by a plan that fits. */
@@ -67,10 +52,7 @@ export function recordHeld(r: Recorder, a: Linear, p: HeldPlan, label = 'linear'
   r.dispatch({
     label: `${label} q4 held`,
     code: heldCode(a, s, p, r.gpu.description.software),
-    bindings: [
-      ...[a.x, weight.words, a.y, rows, bias],
-      ...[r.gpu.uniform('linear shape', shapeWords(a, s)), weight.params],
-    ],
+    bindings: [a.x, weight.words, a.y, rows, bias, shapeUniform(r.gpu, a, s), weight.params],
     grid: () => [gx, gy, Math.ceil(rows.count / p.MR)],
   });
 }

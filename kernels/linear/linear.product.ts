@@ -2,7 +2,6 @@
 import type { Caps } from '../../src/gpu/adapter.ts';
 import type { Gpu } from '../../src/gpu/gpu.ts';
 import { fold, type Grid, type Recorder } from '../../src/gpu/recorder.ts';
-import type { Tensor } from '../../src/gpu/tensor.ts';
 import { type Constant, specialise } from '../../src/gpu/wgsl.ts';
 import denseF16Scalar from './dense.f16.scalar.wgsl' with { type: 'text' };
 import denseF16Vec4 from './dense.f16.vec4.wgsl' with { type: 'text' };
@@ -20,6 +19,7 @@ import tileSource from './linear.tile.wgsl' with { type: 'text' };
 import { type Linear, type LinearShape, shapeOf, stageOf, streams } from './linear.types.ts';
 import vectorSource from './linear.vector.wgsl' with { type: 'text' };
 import q4 from './q4.wgsl' with { type: 'text' };
+import { shapeUniform } from './shape.ts';
 import shapeSource from './shape.wgsl' with { type: 'text' };
 import sumsSubgroup from './sums.subgroup.wgsl' with { type: 'text' };
 import sumsWorkgroup from './sums.workgroup.wgsl' with { type: 'text' };
@@ -216,13 +216,4 @@ export function product(r: Recorder, a: Linear, label = 'linear', p: Plan = plan
     bindings,
     grid,
   });
-}
-
-/** The struct of shape.wgsl. */
-function shapeUniform(gpu: Gpu, a: Linear, s: LinearShape): Tensor {
-  const words = new Uint32Array(12);
-  const groups = s.group ? Math.ceil(s.K / s.group) : 0;
-  words.set([s.N, s.K, s.ldy, s.column, Math.ceil(s.K / 8), groups, s.group ?? s.K, Number(a.bias !== undefined)]);
-  new Float32Array(words.buffer)[8] = a.scale ?? 1;
-  return gpu.uniform('linear shape', words);
 }

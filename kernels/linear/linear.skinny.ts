@@ -4,13 +4,14 @@
  */
 import type { Caps } from '../../src/gpu/adapter.ts';
 import { fold, type Recorder } from '../../src/gpu/recorder.ts';
-import { specialise, unroll } from '../../src/gpu/wgsl.ts';
+import { type Constant, specialise, unroll } from '../../src/gpu/wgsl.ts';
 import offset16 from './linear.matrix.offset16.wgsl' with { type: 'text' };
 import offset32 from './linear.matrix.offset32.wgsl' with { type: 'text' };
 import zero16 from './linear.matrix.zero16.wgsl' with { type: 'text' };
 import matrixSource from './linear.skinny.matrix.wgsl' with { type: 'text' };
 import skinnySource from './linear.skinny.wgsl' with { type: 'text' };
 import { type Linear, type LinearShape, shapeOf } from './linear.types.ts';
+import { shapeUniform } from './shape.ts';
 import shapeSource from './shape.wgsl' with { type: 'text' };
 import pairs from './skinny.pairs.wgsl' with { type: 'text' };
 import paramF32 from './skinny.param.f32.wgsl' with { type: 'text' };
@@ -138,26 +139,29 @@ export function skinnyMatrixFits(caps: Caps, s: LinearShape, p: SkinnyMatrixPlan
   return 32 * p.SN * p.SK <= caps.maxInvocations && 16 * vectors <= caps.maxWorkgroupStorage && (4 * p.FM) % p.SN === 0;
 }
 
-export function skinnyCode(a: Linear, s: LinearShape, p: SkinnyPlan, loops = false): string {
-  const weight = a.weight as Q4Weight;
-  const { alias, text: param } = paramText(weight);
-  const { form: _, ...plan } = p;
-  const constants = {
-    ...plan,
-    D_NR: p.D * p.NR,
-    SUMS: p.MR * p.NR,
-    WORDS: 4,
-    PER: weight.group / 32,
-    ZERO_POINT: weight.meta === 'zero16',
-    ADD: a.add ?? false,
-  };
-  const text = specialise(skinnySource, {
+/** The text of linear.skinny.wgsl or linear.held.wgsl: `constants` of its plan, and what both take from the weight and the call. */
+export function pairsCode(
+  source: string,
+  a: Linear,
+  s: LinearShape,
+  constants: Record<string, Constant>,
+  loops: boolean,
+): string {
+  const { meta, group } = a.weight as Q4Weight;
+  const wide = meta === 'offset32';
+  const all = { ...constants, WORDS: 4, PER: group / 32, ZERO_POINT: meta === 'zero16', ADD: a.add ?? false };
+  const text = specialise(source, {
     enable: ['f16', 'subgroups'],
-    alias: { Y: s.y, Param: alias },
-    constants,
-    include: [shapeSource, yScalar, param, pairs],
+    alias: { Y: s.y, Param: wide ? 'vec2<f32>' : 'u32' },
+    constants: all,
+    include: [shapeSource, yScalar, wide ? paramF32 : paramU32, pairs],
   });
-  return loops ? text : unroll(text, constants);
+  return loops ? text : unroll(text, all);
+}
+
+export function skinnyCode(a: Linear, s: LinearShape, p: SkinnyPlan, loops = false): string {
+  const { form: _, ...plan } = p;
+  return pairsCode(skinnySource, a, s, { ...plan, D_NR: p.D * p.NR, SUMS: p.MR * p.NR }, loops);
 }
 
 export function skinnyMatrixCode(a: Linear, s: LinearShape, p: SkinnyMatrixPlan, loops = false): string {
@@ -189,26 +193,13 @@ export function skinnyMatrixCode(a: Linear, s: LinearShape, p: SkinnyMatrixPlan,
   return loops ? text : unroll(text, constants);
 }
 
-/** How a group's two numbers are read ahead of their use, and their type. */
-export const paramText = ({ meta }: Q4Weight): { alias: string; text: string } =>
-  meta === 'offset32' ? { alias: 'vec2<f32>', text: paramF32 } : { alias: 'u32', text: paramU32 };
-
-/** The struct of shape.wgsl. */
-export function shapeWords(a: Linear, s: LinearShape): Uint32Array {
-  const words = new Uint32Array(12);
-  const groups = s.group ? Math.ceil(s.K / s.group) : 0;
-  words.set([s.N, s.K, s.ldy, s.column, Math.ceil(s.K / 8), groups, s.group ?? s.K, Number(a.bias !== undefined)]);
-  new Float32Array(words.buffer)[8] = a.scale ?? 1;
-  return words;
-}
-
 /** Records y (+)= scale · x Wᵀ + bias by a plan that fits. */
 export function recordSkinny(r: Recorder, a: Linear, p: SkinnyPlan | SkinnyMatrixPlan, label = 'linear'): void {
   const s = shapeOf(a);
   const { weight, rows } = a;
   if (weight.kind !== 'q4') throw new Error('linear skinny: W is dense');
   const bias = a.bias ?? r.scratch('no bias', 'f32', [4]);
-  const shape = r.gpu.uniform('linear shape', shapeWords(a, s));
+  const shape = shapeUniform(r.gpu, a, s);
   const loops = r.gpu.description.software;
   if (p.form === 'skinny') {
     const [gx, gy] = fold(Math.ceil(s.N / (p.NR * p.SR)));
