@@ -4,20 +4,13 @@ import type { Gpu } from '../../src/gpu/gpu.ts';
 import { Recorder } from '../../src/gpu/recorder.ts';
 import { EPS, expectClose, fromGpu, normal, poisoned, toGpu } from '../../test/numeric.ts';
 import { type Arithmetic, attentionBound, attentionLse, attentionRef } from './attention.ref.ts';
-import { type Attention, type AttentionShape, attention, plan } from './attention.ts';
+import { type AttentionShape, attention, plan } from './attention.ts';
 import { Sequences } from './sequences.ts';
 
 export interface Batch {
   lengths: number[];
   /** qkv [T, (heads + 2 kvHeads) headDim] */
   values: Float64Array;
-}
-
-/** A form, for a test of one that `plan` does not choose. */
-export interface Form {
-  rows: number;
-  arithmetic: Arithmetic;
-  record(r: Recorder, a: Attention): void;
 }
 
 /**
@@ -33,22 +26,22 @@ export const MATRIX_ARITHMETIC: Arithmetic = {
 };
 
 /** Runs batch after batch through one recording, each with its own numbers. */
-export async function check(g: Gpu, shape: AttentionShape, batches: readonly Batch[], form?: Form): Promise<void> {
+export async function check(g: Gpu, shape: AttentionShape, batches: readonly Batch[]): Promise<void> {
   const { heads, kvHeads, headDim } = shape;
   const width = (heads + 2 * kvHeads) * headDim;
   const matrix = g.caps.matrix && headDim % 32 === 0 && headDim <= 128;
   const planned = plan(g.caps, shape);
-  const arithmetic = form?.arithmetic ?? (planned.form === 'matrix' ? MATRIX_ARITHMETIC : { keys: planned.keys });
+  const arithmetic = planned.form === 'matrix' ? MATRIX_ARITHMETIC : { keys: planned.keys };
   // Capacity for one token more than there is: its row is never read and never written.
   const T = Math.max(...batches.map((b) => b.values.length / width)) + 1;
   const most = Math.max(...batches.map((b) => b.lengths.length));
-  const sequences = new Sequences(g, T, most, form?.rows ?? planned.rows);
+  const sequences = new Sequences(g, T, most, planned.rows);
   const qkv = poisoned(g, 'qkv', g.activation, [T, width]);
   const y = poisoned(g, 'y', g.activation, [T, heads * headDim]);
   const r = new Recorder(g);
   const lse = poisoned(g, 'lse', 'f32', [T, heads]);
-  (form?.record ?? attention)(r, { qkv, y, lse, sequences, ...shape });
-  if (!form) expect(r.dispatches.map((d) => d.label)).toEqual([matrix ? 'attention matrix' : 'attention']);
+  attention(r, { qkv, y, lse, sequences, ...shape });
+  expect(r.dispatches.map((d) => d.label)).toEqual([matrix ? 'attention matrix' : 'attention']);
   const recording = await r.finish();
   for (const { lengths, values } of batches) {
     const tokens = values.length / width;

@@ -10,9 +10,9 @@
 // 32 queries by 16 keys, and 32 rows of weights by D / 2 channels of V, so that each matrix it loads is used twice; q
 // and o stay in its registers.
 //
-// K and V are read from memory a round before they are wanted. In workgroup memory they have a place each (not SHARED): the next K is then written among the
-// weights, and a round has one barrier and one uniform load. Or they share one place, since V is wanted only when K is
-// done with, at the price of two more barriers.
+// K and V are read from memory a round before they are wanted. In workgroup memory they have a place each (not SHARED):
+// the next K is then written among the weights, and a round has one barrier and one uniform load. Or they share one
+// place, since V is wanted only when K is done with, at the price of two more barriers.
 //
 // A matrix has no element access: scores go through workgroup memory as f32, two threads a query mask them and make
 // them weights in f16. Nor can o's rows be rescaled in registers, so a query's reference score `top` follows its
