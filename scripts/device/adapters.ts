@@ -13,12 +13,10 @@ import { Recorder, type Recording } from '../../src/gpu/recorder.ts';
 import type { Tensor } from '../../src/gpu/tensor.ts';
 import { fromHalf, toHalf } from '../../src/half.ts';
 import { measureCopy } from '../../src/infer/measure.ts';
+import { argument, remaining, warm } from './experiment.ts';
 
-const argument = (name: string) => process.argv.find((_, i) => process.argv[i - 1] === name);
-const seconds = Number(argument('--seconds') ?? 90);
+const left = remaining(90);
 const only = argument('--only') ?? '';
-const started = performance.now();
-const left = () => seconds - (performance.now() - started) / 1000;
 
 const gpu = await Gpu.open();
 const { software } = gpu.description;
@@ -218,8 +216,7 @@ for (const [name, K, widths] of LAYERS)
     };
     const expected = await result(jobs[0]!.one);
     const size = Math.hypot(...expected.subarray(0, 65536));
-    const warm = performance.now() + (software ? 0 : 1500);
-    while (performance.now() < warm) await jobs[0]!.all.time(4);
+    await warm(jobs[0]!.all);
     for (const job of jobs) {
       if (!job || left() < 2) continue;
       const got = await result(job.one);

@@ -9,11 +9,9 @@ import type { Attention } from '../../kernels/attention/attention.ts';
 import { time } from '../../src/bench.ts';
 import { Gpu } from '../../src/gpu/gpu.ts';
 import { Recorder } from '../../src/gpu/recorder.ts';
+import { remaining, warm } from './experiment.ts';
 
-const argument = (name: string) => process.argv.find((_, i) => process.argv[i - 1] === name);
-const seconds = Number(argument('--seconds') ?? 50);
-const started = performance.now();
-const left = () => seconds - (performance.now() - started) / 1000;
+const left = remaining(50);
 
 const gpu = await Gpu.open();
 const { software } = gpu.description;
@@ -68,8 +66,7 @@ for (const shape of shapes) {
   );
   jobs[0].recording.replay();
   const error = (await one.check()).toFixed(3);
-  const warm = performance.now() + (software ? 0 : 2000);
-  while (performance.now() < warm) await jobs[0].recording.time(8);
+  await warm(jobs[0].recording);
   for (const { part, recording } of jobs) {
     if (left() < 1) break;
     const { ns, spread } = await time(recording, { warmMs: software ? 0 : 20 });

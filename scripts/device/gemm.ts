@@ -16,6 +16,7 @@ import { Gpu } from '../../src/gpu/gpu.ts';
 import { Recorder, type Recording } from '../../src/gpu/recorder.ts';
 import type { Tensor } from '../../src/gpu/tensor.ts';
 import { fromHalf, toHalf } from '../../src/half.ts';
+import { argument, remaining, warm } from './experiment.ts';
 import { PLANS } from './gemm.plans.ts';
 
 interface Shape {
@@ -29,11 +30,8 @@ interface Shape {
   dense?: boolean;
 }
 
-const argument = (name: string) => process.argv.find((_, i) => process.argv[i - 1] === name);
-const seconds = Number(argument('--seconds') ?? 50);
+const left = remaining(50);
 const only = argument('--only') ?? '';
-const started = performance.now();
-const left = () => seconds - (performance.now() - started) / 1000;
 
 const gpu = await Gpu.open();
 const { software } = gpu.description;
@@ -199,8 +197,7 @@ for (const shape of SHAPES) {
     ),
   );
   for (const job of jobs) job.error = await p.error(job.recording);
-  const warm = performance.now() + (software ? 0 : 1200);
-  while (jobs.length && performance.now() < warm) await jobs[0].recording.time(8);
+  if (jobs.length) await warm(jobs[0].recording);
   for (const { name, recording, error } of jobs) {
     if (left() < 1) break;
     const us = (await time(recording, { warmMs: software ? 0 : 25 })).ns / 1e3;

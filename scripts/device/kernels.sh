@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # What of the kernels waits for a GPU, in one call of less than ten minutes, most wanted first:
 #   . .device/base/unpack.sh && scripts/device/kernels.sh "$OUT"
-# the product of few rows with x in registers; an adapter's five products by other tiles; the kernel tests of what changed since the
+# The product of few rows with x in registers; an adapter's five products by other tiles; the kernel tests of what changed since the
 # last run there; an adapter on the layers of 0.5B, which two runs made slower than its step did; what SDPA and cuBLAS make beside it.
 # Each part has its own time limit, 550 seconds together. OUT gets kernels.tar.gz: at most eight files come back.
 set -uo pipefail

@@ -16,12 +16,10 @@ import { Recorder, type Recording } from '../../src/gpu/recorder.ts';
 import type { Tensor } from '../../src/gpu/tensor.ts';
 import { fromHalf, toHalf } from '../../src/half.ts';
 import { measureCopy } from '../../src/infer/measure.ts';
+import { argument, remaining, warm } from './experiment.ts';
 
-const argument = (name: string) => process.argv.find((_, i) => process.argv[i - 1] === name);
-const seconds = Number(argument('--seconds') ?? 45);
+const left = remaining(45);
 const only = argument('--only') ?? '';
-const started = performance.now();
-const spent = () => (performance.now() - started) / 1000;
 
 const gpu = await Gpu.open();
 const { software } = gpu.description;
@@ -217,20 +215,15 @@ class Problem {
   }
 }
 
-async function warm(recording: Recording, ms: number): Promise<void> {
-  const end = performance.now() + ms;
-  while (performance.now() < end) await recording.time(software ? 1 : 20);
-}
-
 const { bytes: copy } = await measureCopy(gpu);
 console.log(`copy rate ${(copy / 1e12).toFixed(2)} TB/s, read and written`);
 
 for (const shape of SHAPES) {
-  if (spent() > seconds - 4) break;
+  if (left() < 4) break;
   const p = new Problem(shape);
   const name = `${shape.N}x${shape.K} g${shape.group} ${shape.meta}`;
   for (const M of ROWS) {
-    if (spent() > seconds - 2) break;
+    if (left() < 2) break;
     const variants = VARIANTS.filter((v) => v.rows.includes(M));
     const rows = gpu.dim('rows', M);
     const calls = p.calls(M, rows);
@@ -254,9 +247,9 @@ for (const shape of SHAPES) {
       job.recording.replay();
       job.error = await p.error(M, job.v.rounding);
     }
-    if (jobs.length) await warm(jobs[0].recording, 1200);
+    if (jobs.length) await warm(jobs[0].recording);
     for (const { v, recording, error } of jobs) {
-      if (spent() > seconds) {
+      if (left() < 0) {
         console.log(`${name} M=${M} ${v.name}: out of time`);
         continue;
       }
@@ -270,6 +263,6 @@ for (const shape of SHAPES) {
     for (const { recording } of jobs) recording.free();
   }
   p.free();
-  console.log(`# ${spent().toFixed(1)} s`);
+  console.log(`# ${left().toFixed(1)} s left`);
 }
 process.exit(0);
