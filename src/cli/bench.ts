@@ -53,7 +53,8 @@ Each case runs once into outputs filled with NaN (with numbers known beforehand 
 place) and is checked against a float64 reference on a sample; then it is
 timed warm by the GPU's own clock. "error/allowed" is the largest error over what rounding explains: above 1 the check
 has failed. "ceiling" is the least time that its bytes and FLOPs take at the rates measured in this run, over its time;
-operands that stay in a cache can take it above 100 %. Where a call is several dispatches, the last column has the time of each in a pass of its own.
+operands that stay in a cache can take it above 100 %. Where a call is several dispatches, the last column has the time of
+each in a pass of its own.
 Software drivers (lavapipe, SwiftShader) get small shapes.
 --compare calls a case faster or slower where the times differ by 2 % and by three times both spreads.
 
