@@ -72,7 +72,13 @@ describe('commands that write models', () => {
     await run('quantize', at('m.gguf'), '--to', 'bf16', '--out', at('wide'));
     await run('export', '--sentence-transformers', '--model', at('m.gguf'), '--out', at('st'));
     await run('merge', '--slerp', MODEL, at('m.gguf'), '--t', '.25', '--out', at('between'), '--dtype', 'f32');
-    for (const name of ['merged', 'm.gguf', 'direct.gguf', 'wide', 'st', 'between']) {
+    const soup = ['merge', '--soup', MODEL, at('m.gguf'), at('wide'), '--weights', '2', '1', '1', '--out', at('soup')];
+    expect(JSON.parse(await run(...soup, '--json'))).toMatchObject({
+      kind: 'model',
+      from: { length: 3 },
+      dtype: 'f16',
+    });
+    for (const name of ['merged', 'm.gguf', 'direct.gguf', 'wide', 'st', 'between', 'soup']) {
       const checkpoint = await openCheckpoint(at(name));
       expect(checkpoint.parameters()).toBe(149504);
       await checkpoint.close();
@@ -131,6 +137,10 @@ describe('commands that write models', () => {
     [['merge', '--average', ADAPTER, RSLORA, '--weights', '0', '0', '--out', 'x'], /are all 0/],
     [['merge', '--average', ADAPTER, RSLORA, '--weights', 'a', '--out', 'x'], /must be numbers/],
     [['merge', '--average', ADAPTER, RSLORA, '--method', 'mean', '--out', 'x'], /adapted by only one/],
+    [['merge', '--soup', MODEL, '--out', 'x'], /--soup takes two or more models; one is given/],
+    [['merge', '--soup', MODEL, MODEL, '--weights', '1', '--out', 'x'], /1 numbers for 2 models/],
+    [['merge', '--soup', MODEL, MODEL, '--t', '.5', '--out', 'x'], /--t says nothing without --slerp/],
+    [['merge', '--soup', MODEL, `${GOLDEN}llama-f32`, '--out', 'x'], /llama-f32 has the tensor "lm_head"/],
     [['merge', '--slerp', MODEL, '--out', 'x'], /takes two models; 1 are given/],
     [['merge', '--slerp', MODEL, MODEL, '--t', '2', '--out', 'x'], /must be from 0 to 1/],
     [

@@ -1,4 +1,4 @@
-/** `lacuna merge`: an adapter into its base, adapters into one, two models into one. */
+/** `lacuna merge`: an adapter into its base, adapters into one, models into one. */
 import process from 'node:process';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { type AverageMethod, averageAdapters } from '../convert/average_adapters.ts';
@@ -6,6 +6,7 @@ import { writeModelFolder } from '../convert/hf_folder.ts';
 import { mergeAdapter } from '../convert/merge_adapter.ts';
 import { openModelSource } from '../convert/model_source.ts';
 import { slerp } from '../convert/slerp.ts';
+import { soup } from '../convert/soup.ts';
 import { weightsOf } from '../convert/weights.ts';
 import { UserError } from '../errors.ts';
 import { openCheckpoint } from '../formats/checkpoint_file.ts';
@@ -19,6 +20,7 @@ interface MergeOptions {
   out: string;
   adapter?: string;
   average?: string[];
+  soup?: string[];
   slerp?: string[];
   weights?: number[];
   method?: AverageMethod;
@@ -31,12 +33,13 @@ interface MergeOptions {
 export function mergeCommand(program: Command): void {
   program
     .command('merge')
-    .description('Merge an adapter into its base model, several adapters into one, or two models into one.')
+    .description('Merge an adapter into its base model, several adapters into one, or several models into one.')
     .argument('[model]', 'with --adapter: the base, a folder, a .gguf file or a name that `lacuna pull` knows')
     .requiredOption('--out <dir>', 'the folder to write')
     .option('--adapter <dir>', 'a PEFT LoRA adapter, added into the model: W + s·B·A')
     .option('--average <dirs...>', 'two or more adapters of one base, averaged into one adapter')
-    .option('--weights <numbers...>', 'with --average: how much each counts, relative to their sum', weight)
+    .option('--soup <models...>', 'two or more models of one shape, averaged weight by weight')
+    .option('--weights <numbers...>', 'with --average or --soup: how much each counts, relative to their sum', weight)
     .addOption(new Option('--method <how>', 'with --average: concat (default) or mean').choices(['concat', 'mean']))
     .option('--slerp <models...>', 'two models of one shape, interpolated on the sphere tensor by tensor')
     .option('--t <t>', 'with --slerp: 0 is the first model, 1 the second (default: 0.5)', fraction)
@@ -56,6 +59,9 @@ matrices lie side by side, so the rank is the sum of the ranks. --method mean av
 with B, as the published solution does: the rank stays, but (A1+A2)(B1+B2)/4 is not
 (A1·B1+A2·B2)/2, so it is exact only for adapters that agree; it asks for equal ranks and modules.
 
+--soup is the mean of models (Wortsman et al. 2022): runs from the same weights that differ by seed or settings
+have a middle that ranks better than any of them. Each is a model folder, such as RUN/model of \`lacuna train --train all\`.
+
 --slerp takes each tensor along the arc between the two (Shoemake 1985); tensors that are nearly
 parallel are taken along the straight line, which is then the same.
 
@@ -63,12 +69,15 @@ Examples:
   lacuna merge smollm2-135m --adapter runs/f0 --out merged
   lacuna merge --average runs/f0 runs/f1 runs/f2 --out averaged
   lacuna merge --average runs/f0 runs/f1 --weights 2 1 --method mean --out averaged
+  lacuna merge --soup runs/1/model runs/2/model runs/3/model --out middle
   lacuna merge --slerp model-a model-b --t .3 --out between`,
     )
     .action(async (model: string | undefined, o: MergeOptions) => {
-      const ways = [o.adapter !== undefined, o.average !== undefined, o.slerp !== undefined];
+      const ways = [o.adapter, o.average, o.soup, o.slerp].map((way) => way !== undefined);
       if (ways.filter(Boolean).length !== 1)
-        throw new UserError('say what to merge with one of --adapter, --average and --slerp (lacuna merge --help)');
+        throw new UserError(
+          'say what to merge with one of --adapter, --average, --soup and --slerp (lacuna merge --help)',
+        );
       refuseStray(model, o);
       cleanUpOnInterrupt();
       const result = o.average ? await average(o, o.average) : await mergeModel(model, o);
@@ -82,12 +91,10 @@ function refuseStray(model: string | undefined, o: MergeOptions): void {
     if (given !== undefined) throw new UserError(`${option} says nothing without ${way} (lacuna merge --help)`);
   };
   if (!o.adapter) stray(model, `the model ${model}`, '--adapter');
-  if (!o.average) {
-    stray(o.weights, '--weights', '--average');
-    stray(o.method, '--method', '--average');
-  }
+  if (!o.average) stray(o.method, '--method', '--average');
+  if (!o.average && !o.soup) stray(o.weights, '--weights', '--average or --soup');
   if (!o.slerp) stray(o.t, '--t', '--slerp');
-  if (o.average) stray(o.dtype, '--dtype', '--adapter or --slerp');
+  if (o.average) stray(o.dtype, '--dtype', '--adapter, --soup or --slerp');
 }
 
 type Result =
@@ -100,8 +107,9 @@ const describe = (r: Result): string =>
     : `${r.method} of ${r.from.length} adapters, rank ${r.rank}, ${r.modules} modules`;
 
 async function mergeModel(model: string | undefined, o: MergeOptions): Promise<Result> {
-  const names = o.slerp ?? [model];
+  const names = o.slerp ?? o.soup ?? [model];
   if (o.slerp && o.slerp.length !== 2) throw new UserError(`--slerp takes two models; ${o.slerp.length} are given`);
+  const shares = o.soup && sharesOf(o.soup, o.weights, '--soup', 'models');
   const paths: string[] = [];
   for (const name of names) {
     if (name === undefined)
@@ -121,9 +129,12 @@ async function mergeModel(model: string | undefined, o: MergeOptions): Promise<R
       opened.push(adapter);
       weights = mergeAdapter(weights, adapter);
     } else {
-      const other = await openCheckpoint(paths[1]);
-      opened.push(other);
-      weights = await slerp(source.checkpoint, other, o.t ?? 0.5);
+      const models = [source.checkpoint];
+      for (const path of paths.slice(1)) {
+        models.push(await openCheckpoint(path));
+        opened.push(models.at(-1)!);
+      }
+      weights = shares ? await soup(models, shares) : await slerp(models[0], models[1], o.t ?? 0.5);
     }
     await writeModelFolder(o.out, source, weights, {
       dtype: dtype.toUpperCase() as FloatDtype,
@@ -140,22 +151,29 @@ async function mergeModel(model: string | undefined, o: MergeOptions): Promise<R
 }
 
 async function average(o: MergeOptions, folders: readonly string[]): Promise<Result> {
-  const { weights, method = 'concat' } = o;
-  if (folders.length < 2) throw new UserError('--average takes two or more adapters; one is given');
-  if (weights && weights.length !== folders.length)
-    throw new UserError(`--weights are ${weights.length} numbers for ${folders.length} adapters`);
-  if (weights && !(weights.reduce((a, b) => a + b, 0) > 0)) throw new UserError('--weights are all 0');
+  const { method = 'concat' } = o;
+  const shares = sharesOf(folders, o.weights, '--average', 'adapters');
   await checkOutput(o.out, 'folder', folders, o.force);
   const adapters: Adapter[] = [];
   try {
     for (const folder of folders) adapters.push(await readAdapter(folder));
-    const averaged = await averageAdapters(adapters, method, weights);
+    const averaged = await averageAdapters(adapters, method, shares);
     await writeAdapter(o.out, averaged);
     const [{ r }] = averaged.modules.values();
     return { out: o.out, kind: 'adapter', from: [...folders], method, rank: r, modules: averaged.modules.size };
   } finally {
     for (const adapter of adapters) await adapter.close();
   }
+}
+
+/** What each of several counts, together 1. UserError where there are not two or more, or the weights do not fit them. */
+function sharesOf(of: readonly string[], weights: readonly number[] | undefined, way: string, what: string): number[] {
+  if (of.length < 2) throw new UserError(`${way} takes two or more ${what}; one is given`);
+  if (weights && weights.length !== of.length)
+    throw new UserError(`--weights are ${weights.length} numbers for ${of.length} ${what}`);
+  const total = (weights ?? of.map(() => 1)).reduce((a, b) => a + b, 0);
+  if (!(total > 0)) throw new UserError('--weights are all 0');
+  return of.map((_, i) => (weights?.[i] ?? 1) / total);
 }
 
 /** For commander: gathers numbers of at least 0. */

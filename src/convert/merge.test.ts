@@ -16,6 +16,7 @@ import { writeModelFolder } from './hf_folder.ts';
 import { mergeAdapter } from './merge_adapter.ts';
 import { openModelSource } from './model_source.ts';
 import { slerp, slerpFactors } from './slerp.ts';
+import { soup } from './soup.ts';
 import { weightsOf } from './weights.ts';
 
 const adapterPath = (model: string, adapter: string) => `${GOLDEN}${model}/adapters/${adapter}`;
@@ -219,7 +220,7 @@ describe('merging', () => {
     });
   });
 
-  describe('SLERP', () => {
+  describe('SLERP and soup', () => {
     test('factors: on the arc, and on the straight line where there is none', () => {
       // A right angle: at the middle both count sin 45°.
       expect(slerpFactors(0, 4, 9, 0.5)).toEqual([Math.SQRT1_2, Math.SQRT1_2].map((x) => expect.closeTo(x, 12)));
@@ -261,6 +262,21 @@ describe('merging', () => {
         }
       await a.close();
       await b.close();
+    });
+
+    test('a soup of three: the mean by shares, in whatever formats they are', async () => {
+      const models = await Promise.all(
+        ['gptq-v1-asym', 'gptq-v2-asym', 'gptq-v1-asym'].map((name) => openCheckpoint(goldenPath(name))),
+      );
+      const shares = [0.5, 0.25, 0.25];
+      const all = await Promise.all(models.map(allWeights));
+      for (const [path, weight] of await soup(models, shares)) {
+        const rows = await weight.open();
+        const values = await rows.read(0, rows.rows);
+        const mean = all[0].get(path)!.map((_, i) => shares.reduce((sum, s, k) => sum + s * all[k].get(path)![i], 0));
+        expect(largestDifference(values, mean)).toBeLessThan(1e-6);
+      }
+      for (const model of models) await model.close();
     });
 
     test('models that do not match: the tensor or setting is named', async () => {

@@ -4,51 +4,17 @@
  * sin(tθ)/sin θ of the second. Where they are nearly parallel sin θ has no digits left, and the straight line is
  * the same: 1 − t and t.
  */
-import { UserError } from '../errors.ts';
-import type { ModelConfig } from '../formats/config.ts';
-import { quote } from '../formats/quote.ts';
 import type { Checkpoint } from '../formats/stored.ts';
 import { rowChunks, type WeightRows } from '../formats/weight_rows.ts';
-import { type LazyWeight, type ModelWeights, weightsOf } from './weights.ts';
+import { combineModels } from './matching_weights.ts';
+import type { ModelWeights } from './weights.ts';
 
 /** |cos θ| from which on two tensors count as parallel (or opposite, where no arc is shorter than another). */
 const PARALLEL = 0.9995;
 
-/** Settings that must agree for a weight of one model to mean the same in the other; shapes are compared by tensor. */
-const MEANING = [
-  'family',
-  'headDim',
-  'heads',
-  'kvHeads',
-  'ropeTheta',
-  'rmsEps',
-] as const satisfies (keyof ModelConfig)[];
-
 /** The weights at t of the way from `a` (0) to `b` (1). UserError, naming setting or tensor, where the two do not match. */
-export async function slerp(a: Checkpoint, b: Checkpoint, t: number): Promise<ModelWeights> {
-  const [first, second] = [await weightsOf(a), await weightsOf(b)];
-  const lone = (has: Checkpoint, lacks: Checkpoint, path: string) =>
-    new UserError(`${has.name} has the tensor ${quote(path)}, ${lacks.name} has none: the two cannot be merged`);
-  for (const path of second.keys()) if (!first.has(path)) throw lone(b, a, path);
-  const merged = new Map<string, LazyWeight>();
-  for (const [path, weight] of first) {
-    const other = second.get(path);
-    if (!other) throw lone(a, b, path);
-    if (String(weight.shape) !== String(other.shape))
-      throw new UserError(
-        `${quote(path)} is ${quote(weight.shape)} in ${a.name} and ${quote(other.shape)} in ${b.name}: the two cannot be merged`,
-      );
-    merged.set(path, {
-      shape: weight.shape,
-      open: async () => between(await weight.open(), await other.open(), t),
-    });
-  }
-  for (const key of MEANING)
-    if (a.config[key] !== b.config[key])
-      throw new UserError(
-        `${key} is ${a.config[key]} in ${a.name} and ${b.config[key]} in ${b.name}: the two cannot be merged`,
-      );
-  return merged;
+export function slerp(a: Checkpoint, b: Checkpoint, t: number): Promise<ModelWeights> {
+  return combineModels([a, b], ([x, y]) => between(x, y, t));
 }
 
 /** What each of two vectors is multiplied by, from their scalar products. */

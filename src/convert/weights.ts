@@ -1,6 +1,6 @@
 /**
  * A model's weights by the names that transformers gives them, each opened only when its turn comes: the form in
- * which models are changed (merge_adapter.ts, slerp.ts) and written (hf_folder.ts).
+ * which models are changed (merge_adapter.ts, slerp.ts, soup.ts) and written (hf_folder.ts).
  */
 import { UserError } from '../errors.ts';
 import type { ModelConfig } from '../formats/config.ts';
