@@ -70,17 +70,27 @@ export interface GemmBlocks {
   rank: number;
 }
 
-/** Workgroups that fill an H200 (132 processors, two each), the shortest sum worth a part of its own, tiles of M before the next of N. */
-const ENOUGH = 264;
-const LEAST_SPAN = 512;
+/** An H200's processors, the shortest sum worth a part of its own, the most parts, tiles of M before the next of N. */
+const PROCESSORS = 132;
+const LEAST_SPAN = 192;
+const MOST_SPANS = 16;
 const GROUP_M = 8;
 /** The longest sum for which out is read before: registers hold it meanwhile. */
 const SHORT_SUM = 192;
 
 /**
  * The tile for a shape, or undefined where subgroup matrices do not serve it: no such tier, a width or a column that
- * is not a multiple of 8 (int4: 32, and groups too), fewer than 16 rows. Chosen by rule and not yet by measurement:
- * whole thin sides in one tile, 128 x 128 where that makes a hundred tiles, else 64 x 64. Pure.
+ * is not a multiple of 8 (int4: 32, and groups too), fewer than 16 rows. By measurement for an adapter's products
+ * (results/h200/adapters.txt, which gemm.matrix.test.ts holds it against):
+ *
+ *   few columns   whole in one tile, and 32 of 128 rows a subgroup; 16 of 64 where rows are summed over
+ *   few rows      whole in one tile, 128 columns wide where two such workgroups fit a processor, else 64
+ *   short sum     32 x 64 a subgroup and not 64 x 64: half the sums a thread make room for twice the threads, and waiting
+ *                 for memory is all that such a product does
+ *
+ * By rule alone for the others, a layer's dX and dW: 128 x 128 where that makes a hundred tiles, else 64 x 64. A sum is cut
+ * into as many spans as make one wave: as many workgroups as run at once, which workgroup memory decides
+ * (results/h200/occupancy.txt). One more than that runs after all others, and all take twice as long. Pure.
  */
 export function planGemm(caps: Caps, s: GemmShape): GemmPlan | undefined {
   if (!caps.matrix || caps.subgroups?.min !== 32 || caps.subgroups.max !== 32) return undefined;
@@ -89,18 +99,33 @@ export function planGemm(caps: Caps, s: GemmShape): GemmPlan | undefined {
   if ((s.byRows ? s.r : s.m) < 16 || (s.group ?? 32) % 32) return undefined;
   const whole = (n: number) => Math.ceil(n / 16) * 16;
   const columns = s.blocks && s.blocks.along !== 'columns' ? s.blocks.rank : s.n;
+  const longest = s.blocks?.along === 'sum' ? Math.max(...s.blocks.widths) : s.r;
   const even = !s.blocks || s.blocks.widths.every((width) => width % 128 === 0);
   const large = even && Math.ceil(s.m / 128) * Math.ceil(s.n / 128) >= 100;
-  let tile: Pick<GemmPlan, 'BM' | 'BN' | 'WM' | 'WN'>;
-  if (columns <= 96 && s.right !== 'u32') tile = { BM: 64, BN: whole(columns), WM: 16, WN: whole(columns) };
-  else if (s.byRows && s.m <= 96) tile = { BM: whole(s.m), BN: 128, WM: whole(s.m), WN: 32 };
-  else tile = large ? { BM: 128, BN: 128, WM: 64, WN: 64 } : { BM: 64, BN: 64, WM: 32, WN: 32 };
-  const steps: GemmPlan['BK'][] = s.r % 64 === 0 || s.r > 256 ? [64, 32, 16] : s.r > 16 ? [32, 16] : [16];
-  const tiles = Math.ceil(s.m / tile.BM) * Math.ceil(s.n / tile.BN);
-  const splits = Math.max(1, Math.min(Math.floor(ENOUGH / tiles), Math.floor(s.r / LEAST_SPAN), 32));
-  const plans = steps.map((BK): GemmPlan => ({ form: 'matrix', ...tile, BK, splits }));
-  const most = (p: GemmPlan) => Math.max(stageVectors(p, s.byRows, true), stageVectors(p, s.byRows, false));
-  return plans.find((p) => threads(p) <= caps.maxInvocations && 16 * most(p) <= caps.maxWorkgroupStorage);
+  const short = !s.byRows && s.r <= SHORT_SUM && s.right !== 'u32';
+  const most = (p: GemmPlan) => 16 * Math.max(stageVectors(p, s.byRows, true), stageVectors(p, s.byRows, false));
+  /** How many of a plan's workgroups a processor's memory holds. */
+  const held = (p: GemmPlan) => Math.floor(caps.maxWorkgroupStorage / most(p));
+  const plan = (BM: number, BN: number, WM: number, WN: number): GemmPlan | undefined => {
+    const steps: GemmPlan['BK'][] = s.r > 256 || (s.r % 64 === 0 && !short) ? [64, 32, 16] : s.r > 16 ? [32, 16] : [16];
+    const plans = steps.map((BK): GemmPlan => ({ form: 'matrix', BM, BN, BK, WM, WN, splits: 1 }));
+    const p = plans.find((p) => threads(p) <= caps.maxInvocations && held(p) > 0);
+    if (!p) return undefined;
+    const tiles = Math.ceil(s.m / BM) * Math.ceil(s.n / BN);
+    const wave = Math.floor((PROCESSORS * held(p)) / tiles);
+    return { ...p, splits: Math.max(1, Math.min(wave, Math.floor(longest / LEAST_SPAN), MOST_SPANS)) };
+  };
+  if (columns <= 96 && s.right !== 'u32') {
+    const [BM, WM] = s.byRows ? [64, 16] : [128, 32];
+    return plan(BM, whole(columns), WM, whole(columns));
+  }
+  if (s.byRows && s.m <= 96) {
+    const m = whole(s.m);
+    const p = plan(m, 128, m, 32);
+    return p && held(p) > 1 ? p : plan(m, 64, m, 16);
+  }
+  if (!large) return plan(64, 64, 32, 32);
+  return short ? plan(128, 128, 32, 64) : plan(128, 128, 64, 64);
 }
 
 const threads = (p: GemmPlan) => (p.BM / p.WM) * (p.BN / p.WN) * 32;

@@ -222,8 +222,8 @@ test('the tier matrix takes subgroup matrices, whole thin sides in one tile', ()
   expect(form({ scattered: true })).toEqual(large);
   expect(form({ w: 'f16', masked: true })).toEqual(large);
   expect(form({ M: 2304, K: 896, N: 896 })).toEqual(large);
-  expect(form({ N: 32, w: 'f32', dy: 'f32' })).toEqual({ ...large, BK: 32 });
-  expect(form({ K: 40, w: 'f32' })).toEqual({ form: 'matrix', BM: 64, BN: 48, BK: 64, WM: 16, WN: 48, splits: 2 });
+  expect(form({ N: 32, w: 'f32', dy: 'f32' })).toEqual({ ...large, BK: 32, WM: 32 });
+  expect(form({ K: 40, w: 'f32' })).toEqual({ form: 'matrix', BM: 128, BN: 48, BK: 64, WM: 32, WN: 48, splits: 2 });
   expect(form({ M: 512, K: 896 })).toMatchObject({ BM: 64, BN: 64, splits: 2 });
 });
 

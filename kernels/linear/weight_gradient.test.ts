@@ -135,7 +135,7 @@ test('the tier matrix takes subgroup matrices, and spans where the outputs are f
   expect(of(576, 1536)).toMatchObject({ form: 'matrix', BM: 64, BN: 64, splits: 1 });
   expect(of(4864, 4864)).toMatchObject({ BM: 128, BN: 128, splits: 1 });
   expect(of(32, 3584, { dy: 'f32' })).toMatchObject({ BM: 32, BN: 128, splits: 9 });
-  expect(of(3584, 32, { x: 'f32' })).toMatchObject({ BM: 64, BN: 32, splits: 4 });
+  expect(of(3584, 32, { x: 'f32' })).toMatchObject({ BM: 64, BN: 32, splits: 7 });
   expect(of(33, 32).form).toBe('tile');
   expect(of(32, 32, { ldy: 40, column: 4 }).form).toBe('tile');
 });
