@@ -6,6 +6,7 @@ import { openTestGpu, testGpus } from '../../test/gpus.ts';
 import { H200 } from '../../test/matrix_gpus.ts';
 import { alternatives, planName, tuningKey } from './linear.candidates.ts';
 import { named, run, shapeOfCase } from './linear.check.ts';
+import { heldFits } from './linear.held.ts';
 import { matrixFits, matrixPlans } from './linear.matrix.ts';
 import { candidates, type Plan, plan, planFor } from './linear.product.ts';
 import { skinnyFits, skinnyMatrixFits } from './linear.skinny.ts';
@@ -53,7 +54,7 @@ function takes(p: Plan, s: LinearShape): { threads: number; bytes: number } {
       return { threads: 32 * p.SK * p.SR, bytes: 64 * p.MR * chunks + 8 * p.MR * chunks + 4 * partial };
     }
     case 'held': {
-      const warps = Math.ceil(s.K / 1024);
+      const warps = Math.ceil(s.K / 1024 / p.PARTS);
       return { threads: 32 * warps, bytes: 4 * p.BLOCKS * p.MR * p.NR * warps };
     }
     case 'skinny matrix':
@@ -80,6 +81,7 @@ test.each(CAPS)('%s: every candidate fits its limits and its layout', (_, caps) 
             if (p.form === 'vector') expect([p.WG % (p.MR * p.NR), s.K % 4]).toEqual([0, 0]);
             if (p.form === 'matrix') expect(matrixFits(caps, s, p.tile)).toBe(true);
             if (p.form === 'skinny') expect(skinnyFits(caps, s, p)).toBe(true);
+            if (p.form === 'held') expect(heldFits(caps, s, p)).toBe(true);
             if (p.form === 'skinny matrix') expect(skinnyMatrixFits(caps, s, p)).toBe(true);
           }
         }

@@ -55,14 +55,18 @@ const SKINNY = [
   [4, 4, 1, 4, 1, 0],
 ] as const;
 
-/** [MR, NR, workgroups]. Not measured yet: no static plan takes them. */
+/** [MR, NR, workgroups, TURNS] */
 const HELD = [
-  [1, 8, 128],
-  [1, 8, 264],
-  [1, 16, 128],
-  [4, 4, 128],
-  [4, 4, 264],
-  [4, 8, 128],
+  [1, 8, 264, 2],
+  [1, 8, 528, 2],
+  [1, 16, 264, 2],
+  [1, 8, 528, 1],
+  [2, 8, 528, 2],
+  [2, 8, 528, 1],
+  [4, 4, 264, 2],
+  [4, 8, 264, 2],
+  [4, 4, 528, 1],
+  [4, 8, 264, 1],
 ] as const;
 
 /** [FM, FN, SN, SK, D, SPLITS] */
@@ -133,8 +137,8 @@ const skinny = (caps: Caps, s: LinearShape): SkinnyPlan[] =>
     .filter((p) => p !== undefined);
 
 const held = (caps: Caps, s: LinearShape): HeldPlan[] =>
-  HELD.filter(([MR]) => (s.M <= 2 ? MR === 1 : MR === 4))
-    .map(([MR, NR, workgroups]) => heldPlan(s, MR, NR, workgroups))
+  HELD.filter(([MR]) => (s.M >= 3 ? MR === 4 : MR <= s.M))
+    .map(([MR, NR, workgroups, TURNS]) => heldPlan(s, MR, NR, workgroups, TURNS))
     .filter((p) => s.M <= 8 && heldFits(caps, s, p));
 
 const skinnyMatrix = (s: LinearShape, caps: Caps): SkinnyMatrixPlan[] =>
@@ -160,7 +164,7 @@ export function planName(p: Plan): string {
     case 'skinny':
       return `skinny ${p.MR}x${p.NR} SK${p.SK} SR${p.SR} D${p.D} ${p.CHAIN ? `f16 ${4 * p.CHAIN}` : 'f32'}`;
     case 'held':
-      return `held ${p.MR}x${p.NR} of ${p.BLOCKS * p.NR}`;
+      return `held ${p.MR}x${p.NR} of ${p.BLOCKS * p.NR}${p.TURNS === 1 ? ' anew' : ''}`;
     case 'skinny matrix':
       return `skinny matrix ${16 * p.FM}x${16 * p.FN} SN${p.SN} SK${p.SK} D${p.D} splits ${p.SPLITS}`;
   }

@@ -1,45 +1,114 @@
 /** x · Wᵀ for one to four rows of f16 x and int4 W, x in registers: whether it suits a shape, and the text that runs it. Formula: linear.held.wgsl. */
 import type { Caps } from '../../src/gpu/adapter.ts';
 import { fold, type Recorder } from '../../src/gpu/recorder.ts';
+import { type Constant, specialise, unroll } from '../../src/gpu/wgsl.ts';
 import source from './linear.held.wgsl' with { type: 'text' };
-import { pairsCode } from './linear.skinny.ts';
 import { type Linear, type LinearShape, shapeOf } from './linear.types.ts';
 import { shapeUniform } from './shape.ts';
+import shapeSource from './shape.wgsl' with { type: 'text' };
+import pairs from './skinny.pairs.wgsl' with { type: 'text' };
+import paramF32 from './skinny.param.f32.wgsl' with { type: 'text' };
+import paramU32 from './skinny.param.u32.wgsl' with { type: 'text' };
+import type { Q4Weight } from './weights.ts';
+import yScalar from './y.scalar.wgsl' with { type: 'text' };
 
+/** linear.held.wgsl's constants. */
 export interface HeldPlan {
   form: 'held';
   /** Rows of x a workgroup takes; MR NR is a power of two, at most 32. */
   MR: 1 | 2 | 4;
-  /** Rows of W that are multiplied at a time, and how many times that a workgroup takes: an even number. */
+  /** Rows of W that are multiplied at a time, and how many times that a workgroup takes: a multiple of TURNS. */
   NR: number;
   BLOCKS: number;
+  /** 2: NR rows of W are read while NR others are multiplied; 1: each as soon as its registers are free. */
+  TURNS: 1 | 2;
+  /** Shares of K that a workgroup takes one after the other. */
+  PARTS: number;
 }
 
-/** Subgroups that hold a row of x, 1,024 of it each. */
-const warps = ({ K }: Pick<LinearShape, 'K'>) => Math.ceil(K / 1024);
+/** Subgroups that hold a row of x, or one of `parts` of it: 1,024 of it each. */
+const warps = ({ K }: Pick<LinearShape, 'K'>, parts: number) => Math.ceil(K / 1024 / parts);
 
-/** Rows of W a workgroup such that `workgroups` of them are enough: a few a processor. */
-export function heldPlan(s: LinearShape, MR: HeldPlan['MR'], NR: number, workgroups: number): HeldPlan {
+/**
+ * A thread with four rows of x takes some 130 registers, of 65,536 that a workgroup can have; one with one row of x and eight
+ * of W, twice, as many.
+ */
+const mostThreads = (MR: number): number => (MR === 4 ? 256 : 512);
+
+/** Rows of W a workgroup such that `workgroups` of them are enough: a few a processor. K in as few parts as hold it. */
+export function heldPlan(
+  s: Pick<LinearShape, 'N' | 'K'>,
+  MR: HeldPlan['MR'],
+  NR: number,
+  workgroups: number,
+  TURNS: HeldPlan['TURNS'] = 2,
+): HeldPlan {
   const blocks = Math.ceil(s.N / NR / workgroups);
-  return { form: 'held', MR, NR, BLOCKS: 2 * Math.ceil(blocks / 2) };
+  const PARTS = Math.ceil(s.K / 32 / mostThreads(MR));
+  return { form: 'held', MR, NR, BLOCKS: TURNS * Math.ceil(blocks / TURNS), TURNS, PARTS };
 }
 
-export function heldFits(caps: Caps, s: LinearShape, { MR, NR, BLOCKS }: HeldPlan): boolean {
+export function heldFits(caps: Caps, s: LinearShape, { MR, NR, BLOCKS, TURNS, PARTS }: HeldPlan): boolean {
   if (s.kind !== 'q4' || s.x !== 'f16' || s.K % 32 || s.group! % 32 || s.update || !caps.f16) return false;
   if (caps.subgroups?.min !== 32 || caps.subgroups.max !== 32) return false;
-  // A thread with four rows of x takes some 130 registers, of 65,536 that a workgroup can have.
-  const threads = 32 * warps(s);
+  const wide = warps(s, PARTS);
   return (
-    threads <= Math.min(caps.maxInvocations, 1024 / MR) &&
-    4 * BLOCKS * MR * NR * warps(s) <= caps.maxWorkgroupStorage &&
-    MR * NR <= 32
+    32 * wide <= Math.min(caps.maxInvocations, mostThreads(MR)) &&
+    4 * BLOCKS * MR * NR * wide <= caps.maxWorkgroupStorage &&
+    MR * NR <= 32 &&
+    BLOCKS % TURNS === 0
   );
 }
 
+/** Measured were K of 3584 to 8192, a part each, and N of 4096 and more; smaller ones than these are left to the other forms. */
+const LEAST = 2048;
+const MOST_K = 8192;
+
+/**
+ * The form for one row by what was measured (results/h200/skinny.txt), or undefined where another serves: four workgroups
+ * for each of `processors`, or as many as there are where they take 16 rows of W. Pure.
+ */
+export function planHeld(caps: Caps, s: LinearShape, processors: number): HeldPlan | undefined {
+  if (s.M !== 1 || s.N < LEAST || s.K < LEAST || s.K > MOST_K) return undefined;
+  const p = heldPlan(s, 1, 8, 4 * processors);
+  return heldFits(caps, s, p) ? p : undefined;
+}
+
+/** The text of linear.skinny.wgsl or linear.held.wgsl: `constants` of its plan, and what both take from the weight and the call. */
+export function pairsCode(
+  source: string,
+  a: Linear,
+  s: LinearShape,
+  constants: Record<string, Constant>,
+  loops: boolean,
+): string {
+  const { meta, group } = a.weight as Q4Weight;
+  const wide = meta === 'offset32';
+  const all = { ...constants, WORDS: 4, PER: group / 32, ZERO_POINT: meta === 'zero16', ADD: a.add ?? false };
+  const text = specialise(source, {
+    enable: ['f16', 'subgroups'],
+    alias: { Y: s.y, Param: wide ? 'vec2<f32>' : 'u32' },
+    constants: all,
+    include: [shapeSource, yScalar, wide ? paramF32 : paramU32, pairs],
+  });
+  return loops ? text : unroll(text, all);
+}
+
 /** `loops`: leave the loops as they are. */
-export function heldCode(a: Linear, s: LinearShape, { MR, NR, BLOCKS }: HeldPlan, loops = false): string {
-  const counts = { MR, NR, BLOCKS, WARPS: warps(s), COUNT: MR * NR, MOST: (MR * NR) / 2, TURNS: 2, LEVELS: 5 };
-  return pairsCode(source, a, s, counts, loops);
+export function heldCode(a: Linear, s: LinearShape, { form: _, ...plan }: HeldPlan, loops = false): string {
+  const { MR, NR, TURNS, PARTS } = plan;
+  const X_LEVELS = Math.log2(MR);
+  const constants = {
+    ...plan,
+    WARPS: warps(s, PARTS),
+    COUNT: MR * NR,
+    HELD: TURNS * NR,
+    X_LEVELS,
+    X_MOST: MR >> 1,
+    W_LEVELS: 5 - X_LEVELS,
+    W_MOST: NR >> 1,
+  };
+  return pairsCode(source, a, s, constants, loops);
 }
 
 /** Records y (+)= scale · x Wᵀ + bias by a plan that fits. */

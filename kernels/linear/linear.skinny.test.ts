@@ -224,30 +224,45 @@ describeMatrixGpu('linear skinny matrix', (gpu, emulated) => {
 });
 
 describeMatrixGpu('linear held', (gpu) => {
-  test.each<[string, HeldPlan, Case]>([
-    [
-      'one row, a K tail, odd N',
-      { form: 'held', MR: 1, NR: 8, BLOCKS: 2 },
-      { M: 1, N: 43, K: 1120, meta: 'offset16', group: 32 },
-    ],
-    [
-      'a sum a lane',
-      { form: 'held', MR: 4, NR: 8, BLOCKS: 2 },
-      { M: 4, N: 33, K: 2048, meta: 'zero16', group: 128, y: 'f32', bias: true },
-    ],
+  const of = (p: Partial<HeldPlan>): HeldPlan => ({ form: 'held', MR: 1, NR: 8, BLOCKS: 2, TURNS: 2, PARTS: 1, ...p });
+  test.each<[string, Partial<HeldPlan>, Case]>([
+    ['one row, a K tail, odd N', {}, { M: 1, N: 43, K: 1120, meta: 'offset16', group: 32 }],
+    ['a sum a lane', { MR: 4 }, { M: 4, N: 33, K: 2048, meta: 'zero16', group: 128, y: 'f32', bias: true }],
     [
       'rows that are not there, two sums a lane and more blocks',
-      { form: 'held', MR: 4, NR: 4, BLOCKS: 4 },
+      { MR: 4, NR: 4, BLOCKS: 4 },
       { M: 7, rows: 6, N: 21, K: 96, meta: 'offset32', group: 96, add: true, scale: 0.5, before: 3, after: 1 },
     ],
-    ['two rows', { form: 'held', MR: 2, NR: 16, BLOCKS: 2 }, { M: 2, N: 40, K: 1056, meta: 'offset16', group: 32 }],
-    ['two sums', { form: 'held', MR: 1, NR: 2, BLOCKS: 2 }, { M: 3, N: 9, K: 64, meta: 'zero16', group: 64 }],
+    ['two rows', { MR: 2, NR: 16 }, { M: 2, N: 40, K: 1056, meta: 'offset16', group: 32 }],
+    ['two sums', { NR: 2 }, { M: 3, N: 9, K: 64, meta: 'zero16', group: 64 }],
+    ['x of up to 8000', { MR: 4, NR: 4 }, { M: 4, N: 9, K: 4096, meta: 'offset16', group: 32, y: 'f32', large: true }],
     [
-      'x of up to 8000',
-      { form: 'held', MR: 4, NR: 4, BLOCKS: 2 },
-      { M: 4, N: 9, K: 4096, meta: 'offset16', group: 32, y: 'f32', large: true },
+      'registers taken anew, an odd number of blocks',
+      { MR: 4, NR: 4, BLOCKS: 3, TURNS: 1 },
+      { M: 5, rows: 3, N: 29, K: 1120, meta: 'zero16', group: 32, add: true, before: 1, after: 2 },
+    ],
+    ['the same, one row', { BLOCKS: 1, TURNS: 1 }, { M: 1, N: 17, K: 2080, meta: 'offset16', group: 32, y: 'f32' }],
+    [
+      'K in three parts, the last not whole',
+      { MR: 4, BLOCKS: 2, PARTS: 3, TURNS: 1 },
+      { M: 3, N: 35, K: 4128, meta: 'offset32', group: 96, y: 'f32', bias: true },
+    ],
+    [
+      'K in parts of which the last is empty',
+      { MR: 2, PARTS: 3 },
+      { M: 2, N: 20, K: 2048, meta: 'zero16', group: 32, y: 'f32', scale: 2 },
     ],
   ])('%s', async (_, p, c) => {
+    expect(await run(gpu(), c, of(p), chained(4))).toEqual(['linear q4 held']);
+  });
+
+  // The rule's form of an N is run on fewer columns, which make fewer workgroups.
+  test.each([
+    [4096, 2048, 'offset16', 37],
+    [37888, 3584, 'zero16', 90],
+  ] as const)('one row by the rule for %i x %i, x of up to 8000', async (columns, K, meta, N) => {
+    const p = planSkinny(H200, shape({ N: columns, K, meta }))!;
+    const c: Case = { M: 1, N, K, meta, group: 32, y: 'f32', large: true };
     expect(await run(gpu(), c, p, chained(4))).toEqual(['linear q4 held']);
   });
 });
@@ -255,26 +270,69 @@ describeMatrixGpu('linear held', (gpu) => {
 test('held takes what one workgroup can hold', () => {
   const s = shape({ M: 4, N: 8192, K: 8192 });
   const p = heldPlan(s, 4, 4, 128);
-  expect(p).toEqual({ form: 'held', MR: 4, NR: 4, BLOCKS: 16 });
+  expect(p).toEqual({ form: 'held', MR: 4, NR: 4, BLOCKS: 16, TURNS: 2, PARTS: 1 });
+  expect(heldPlan(s, 4, 4, 160, 1)).toEqual({ ...p, BLOCKS: 13, TURNS: 1 });
   expect(heldFits(H200, s, p)).toBe(true);
   const not: [LinearShape, HeldPlan][] = [
     [shape({ M: 4, N: 8192, K: 8224 }), p],
     [s, { ...p, NR: 16 }],
     [s, { ...p, BLOCKS: 128 }],
-    [shape({ M: 4, N: 8192, K: 8192, x: 'f32' }), p],
+    [s, { ...p, BLOCKS: 3 }],
+    [{ ...s, x: 'f32' }, p],
+    [{ ...s, group: 16 }, p],
+    [{ ...s, kind: 'dense', w: 'f16', group: undefined, meta: undefined }, p],
+    [{ ...s, update: { rank: 32 } }, p],
   ];
   for (const [other, q] of not) expect(heldFits(H200, other, q)).toBe(false);
-  expect(heldFits(H200, shape({ N: 8192, K: 18944 }), { ...p, MR: 1 })).toBe(true);
   expect(heldFits({ ...H200, subgroups: { min: 16, max: 32 } }, s, p)).toBe(false);
+  expect(heldFits({ ...H200, f16: false }, s, p)).toBe(false);
+  // A longer K in parts.
+  expect([1, 2, 4].map((MR) => heldPlan({ N: 8192, K: 18944 }, MR as 1 | 2 | 4, 4, 264).PARTS)).toEqual([2, 2, 3]);
+  for (const [MR, NR] of [
+    [1, 8],
+    [2, 8],
+    [4, 4],
+  ] as const) {
+    const long = shape({ M: MR, N: 3584, K: 18944 });
+    expect(heldFits(H200, long, heldPlan(long, MR, NR, 264))).toBe(true);
+  }
+});
+
+test('the static plan holds one row of x where that was measured, and else stages it', () => {
+  const of = (s: Partial<LinearShape>, caps: Caps = H200) => plan(caps, shape(s));
+  const held = { form: 'held', MR: 1, NR: 8, TURNS: 2, PARTS: 1 };
+  // About four workgroups a processor, of at least 16 rows of W.
+  for (const [N, K, BLOCKS] of [
+    [2048, 2048, 2],
+    [4608, 3584, 2],
+    [4096, 4096, 2],
+    [8192, 8192, 2],
+    [8449, 8192, 4],
+    [37888, 3584, 10],
+    [151936, 3584, 36],
+  ])
+    expect(of({ N, K })).toEqual({ ...held, BLOCKS });
+  for (const s of [{ K: 8224 }, { K: 18944 }, { N: 2 ** 21, K: 8192 }, { M: 2 }, { M: 4 }])
+    expect(of(s).form).toBe('skinny');
+  for (const s of [{ N: 2047 }, { K: 2016 }, { group: 16 }, { update: { rank: 32 } }])
+    expect(of(s).form).not.toMatch(/held|skinny/);
+  expect(of({}, { ...H200, matrix: false, tier: 'subgroup' }).form).toBe('held');
+  // Subgroups are counted in 32s, and a workgroup of fewer threads holds less of K.
+  expect(of({}, { ...H200, subgroups: { min: 16, max: 32 } }).form).toBe('skinny');
+  expect(of({}, { ...H200, subgroups: undefined }).form).toBe('vector');
+  expect([4096, 8192].map((K) => of({ K }, { ...H200, maxInvocations: 128 }).form)).toEqual(['held', 'vector']);
 });
 
 test('the static plan takes these forms for up to 64 rows of f16 and int4, by what was measured', () => {
   const name = (s: Partial<LinearShape>, caps: Caps = H200) => planName(plan(caps, shape(s)));
-  const one = 'skinny 1x2 SK1 SR16 D1 f16 16';
+  const one = 'held 1x8 of 16';
+  const two = 'skinny 1x2 SK1 SR16 D1 f16 16';
   const four = 'skinny 4x2 SK1 SR16 D1 f16 16';
-  expect([1, 2, 3, 4].map((M) => name({ M }))).toEqual([one, one, four, four]);
-  expect([1, 4].map((M) => name({ M, N: 8192 }))).toEqual([one, 'skinny 4x2 SK1 SR32 D1 f16 16']);
-  expect(name({ N: 37888 })).toBe('skinny 1x4 SK1 SR8 D1 f16 16');
+  expect([1, 2, 3, 4].map((M) => name({ M }))).toEqual([one, two, four, four]);
+  expect([1, 2, 4].map((M) => name({ M, N: 8192 }))).toEqual([one, two, 'skinny 4x2 SK1 SR32 D1 f16 16']);
+  expect(name({ N: 37888 })).toBe('held 1x8 of 80');
+  expect(name({ M: 2, N: 37888 })).toBe('skinny 1x4 SK1 SR8 D1 f16 16');
+  expect([3584, 37888].map((N) => name({ N, K: 18944 }))).toEqual([two, 'skinny 1x4 SK1 SR8 D1 f16 16']);
   for (const M of [5, 16]) {
     expect(name({ M })).toBe('skinny matrix 16x16 SN4 SK2 D2 splits 4');
     expect(name({ M, N: 4608 })).toBe('skinny matrix 16x16 SN4 SK1 D2 splits 4');
@@ -293,13 +351,13 @@ test('the static plan takes these forms for up to 64 rows of f16 and int4, by wh
 
   // Without subgroup matrices, by fours; but not on a CPU's subgroups, nor where one may have 64 threads.
   const subgroup: Caps = { ...H200, tier: 'subgroup', matrix: false };
-  expect([1, 4, 31].map((M) => name({ M }, subgroup))).toEqual([one, four, four]);
+  expect([1, 2, 4, 31].map((M) => name({ M }, subgroup))).toEqual([one, two, four, four]);
   expect(name({ M: 32 }, subgroup)).toContain('tile');
   for (const max of [4, 16, 64]) expect(name({}, { ...subgroup, subgroups: { min: 4, max } })).toContain('vector');
   expect(name({ M: 64 }, { ...H200, subgroups: { min: 16, max: 32 } })).toContain('tile');
   // Within WebGPU's guaranteed limits K is staged in smaller pieces, and the matrices' stage has no place.
   const small: Caps = { ...H200, maxWorkgroupStorage: 16384, maxInvocations: 256 };
-  expect([1, 16].map((M) => plan(small, shape({ M })))).toMatchObject([
+  expect([2, 16].map((M) => plan(small, shape({ M })))).toMatchObject([
     { SR: 8, KT: 4096 },
     { form: 'skinny', SR: 8, KT: 1024 },
   ]);
@@ -310,7 +368,7 @@ test('the static plan takes these forms for up to 64 rows of f16 and int4, by wh
     { kind: 'dense', w: 'f16', group: undefined, meta: undefined },
     ...[1, 31, 64].map((M) => ({ M, update: { rank: 32 } })),
   ];
-  for (const s of others) expect(name(s)).not.toContain('skinny');
+  for (const s of others) expect(name(s)).not.toMatch(/skinny|held/);
   expect(plan(H200, shape({ M: 31, update: { rank: 32 } })).form).toBe('vector');
 });
 
@@ -323,12 +381,12 @@ test.skipIf('Deno' in globalThis)('texts compile, written out', async () => {
       const p: SkinnyPlan = { form: 'skinny', MR: 4, NR: 4, SK: 1, SR: 8, KT: 2048, D: 2, CHAIN, SMALLEST: 32 };
       texts.push(skinnyCode(a, s, p));
     }
-    for (const [MR, NR] of [
-      [1, 8],
-      [2, 16],
-      [4, 4],
+    for (const [MR, NR, TURNS, PARTS] of [
+      [1, 8, 2, 1],
+      [2, 16, 2, 2],
+      [4, 4, 1, 1],
     ] as const)
-      texts.push(heldCode(a, s, { form: 'held', MR, NR, BLOCKS: 4 }));
+      texts.push(heldCode(a, s, { form: 'held', MR, NR, BLOCKS: 4, TURNS, PARTS }));
     for (const SPLITS of [1, 2])
       texts.push(skinnyMatrixCode(a, s, { form: 'skinny matrix', FM: 4, FN: 1, SN: 4, SK: 2, D: 1, SPLITS }));
   }

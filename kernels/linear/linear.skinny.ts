@@ -4,7 +4,8 @@
  */
 import type { Caps } from '../../src/gpu/adapter.ts';
 import { fold, type Recorder } from '../../src/gpu/recorder.ts';
-import { type Constant, specialise, unroll } from '../../src/gpu/wgsl.ts';
+import { specialise, unroll } from '../../src/gpu/wgsl.ts';
+import { type HeldPlan, pairsCode, planHeld } from './linear.held.ts';
 import offset16 from './linear.matrix.offset16.wgsl' with { type: 'text' };
 import offset32 from './linear.matrix.offset32.wgsl' with { type: 'text' };
 import zero16 from './linear.matrix.zero16.wgsl' with { type: 'text' };
@@ -13,9 +14,6 @@ import skinnySource from './linear.skinny.wgsl' with { type: 'text' };
 import { type Linear, type LinearShape, shapeOf } from './linear.types.ts';
 import { shapeUniform } from './shape.ts';
 import shapeSource from './shape.wgsl' with { type: 'text' };
-import pairs from './skinny.pairs.wgsl' with { type: 'text' };
-import paramF32 from './skinny.param.f32.wgsl' with { type: 'text' };
-import paramU32 from './skinny.param.u32.wgsl' with { type: 'text' };
 import parts from './skinny.parts.wgsl' with { type: 'text' };
 import sumSource from './skinny.sum.wgsl' with { type: 'text' };
 import whole from './skinny.whole.wgsl' with { type: 'text' };
@@ -76,22 +74,28 @@ export function skinnyPlan(
 
 /** Measured were N and K of 3584 and more; smaller ones than these are left to the other forms. */
 const LEAST = 2048;
-/** Streaming processors of the one machine that was measured, an H200: a workgroup of 64 rows has one to itself. */
+/** Streaming processors of the one machine that was measured, an H200: a workgroup of 64 rows has one to itself, four of one row share one. */
 const PROCESSORS = 132;
 
 /**
  * The form for up to 64 rows by what was measured (results/h200/skinny.txt), or undefined where another serves. Pure.
  *
- * Up to 4 rows, and without subgroup matrices up to 31: arithmetic, one row a workgroup or four. Two rows are left to two
- * workgroups: by counting, twice one row's time less an empty call's is under four rows' but for a long K.
+ * One row: x in registers (linear.held.ts), where that was measured. Else up to 4 rows, and without subgroup matrices up to
+ * 31: arithmetic on staged x, one row a workgroup or four. Two rows are left to two workgroups: by counting, twice one row's
+ * time less an empty call's is under four rows' but for a long K.
  * With subgroup matrices from 5 rows on: two times four would take 50 µs at 8192² and 20 at 4096², and matrices take 34
  * and 14. 17 to 32 rows were measured as halves of 64. Of 64, as many workgroups share K as all run at once.
- * No sum passes f16's largest number, whatever x is: linear.skinny.wgsl scales it, and matrices are summed in f32.
+ * No sum passes f16's largest number, whatever x is: it is scaled (skinny.pairs.wgsl), and matrices are summed in f32.
  */
-export function planSkinny(caps: Caps, s: LinearShape): SkinnyPlan | SkinnyMatrixPlan | undefined {
+export function planSkinny(caps: Caps, s: LinearShape): HeldPlan | SkinnyPlan | SkinnyMatrixPlan | undefined {
   if (s.update || s.N < LEAST || s.K < LEAST || s.M > 64) return undefined;
   const matrix = matrixPlanFor(s);
   if (s.M > 4 && skinnyMatrixFits(caps, s, matrix)) return matrix;
+  return planHeld(caps, s, PROCESSORS) ?? planStaged(caps, s);
+}
+
+/** linear.skinny.wgsl's plan for what planSkinny leaves it, or undefined where another form serves. Pure. */
+export function planStaged(caps: Caps, s: LinearShape): SkinnyPlan | undefined {
   // Narrower subgroups are a CPU's, which has a form of its own or none that was measured.
   if (s.M >= 32 || caps.subgroups?.max !== 32) return undefined;
   for (const [NR, SR] of teamsFor(s)) {
@@ -137,26 +141,6 @@ export function skinnyMatrixFits(caps: Caps, s: LinearShape, p: SkinnyMatrixPlan
   if (!streams(s) || !caps.matrix || caps.subgroups?.min !== 32 || caps.subgroups.max !== 32) return false;
   const vectors = p.SK * (16 * p.FM + p.SN * 16 * p.FN) * 9;
   return 32 * p.SN * p.SK <= caps.maxInvocations && 16 * vectors <= caps.maxWorkgroupStorage && (4 * p.FM) % p.SN === 0;
-}
-
-/** The text of linear.skinny.wgsl or linear.held.wgsl: `constants` of its plan, and what both take from the weight and the call. */
-export function pairsCode(
-  source: string,
-  a: Linear,
-  s: LinearShape,
-  constants: Record<string, Constant>,
-  loops: boolean,
-): string {
-  const { meta, group } = a.weight as Q4Weight;
-  const wide = meta === 'offset32';
-  const all = { ...constants, WORDS: 4, PER: group / 32, ZERO_POINT: meta === 'zero16', ADD: a.add ?? false };
-  const text = specialise(source, {
-    enable: ['f16', 'subgroups'],
-    alias: { Y: s.y, Param: wide ? 'vec2<f32>' : 'u32' },
-    constants: all,
-    include: [shapeSource, yScalar, wide ? paramF32 : paramU32, pairs],
-  });
-  return loops ? text : unroll(text, all);
 }
 
 export function skinnyCode(a: Linear, s: LinearShape, p: SkinnyPlan, loops = false): string {
