@@ -7,6 +7,8 @@
  *   result   columns 8 (lane % 2) .. + 7 of it      8 numbers
  *   right    where those columns are in memory: it must not change between the load and the multiplications
  *
+ * The same for i8 x i8 -> i32, 16 x 16 x 32: there left is 32 numbers in two vectors of words.
+ *
  * A lane is told by local_invocation_index, whatever size the driver's own subgroups have. All else of the text stays
  * as it is, but for loops of a constant length in `main`, whose length is hidden: a driver that writes them out takes
  * minutes. What the emulation does not know is an error, so that nothing passes for tested that was not.
@@ -15,7 +17,7 @@
 const EXTENSIONS =
   /enable (subgroups|chromium_experimental_subgroup_matrix);\n|diagnostic\(off, (chromium\.subgroup_matrix_uniformity|subgroup_uniformity)\);\n/g;
 const LOAD =
-  /subgroupMatrixLoad<\s*subgroup_matrix_(left|right|result)<(f16|f32), 16, 16>, (row|col)_major>\(\s*&(\w+),/g;
+  /subgroupMatrixLoad<\s*subgroup_matrix_(left|right|result)<(f16|f32|i8), (?:16|32), (?:16|32)>, (row|col)_major>\(\s*&(\w+),/g;
 const STORE = /subgroupMatrixStore<(row|col)_major>\(\s*&(\w+),/g;
 
 type Kind = 'left' | 'right' | 'result';
@@ -26,6 +28,7 @@ const BITS: Record<string, number> = { f16: 16, f32: 32, u32: 32 };
 export function emulateMatrix(code: string): string {
   if (!code.includes('enable chromium_experimental_subgroup_matrix;') && !code.includes('enable subgroups;'))
     return code;
+  const int8 = /\bsubgroup_matrix_result<i32,/.test(code);
   const helpers = new Map<string, string>();
   const rights: string[] = [];
   let text = code
@@ -35,8 +38,10 @@ export function emulateMatrix(code: string): string {
       if (!helpers.has(name)) {
         const element = elementOf(code, array);
         const row = major === 'row';
-        const text =
-          kind === 'right'
+        if (int8 !== (type === 'i8')) throw new Error(`emulated matrices: ${type} beside another type`);
+        const text = int8
+          ? eightBits(name, kind, rights.length, row, array, element)
+          : kind === 'right'
             ? right(name, rights.length, row, array, element)
             : held(name, kind, type, row, array, element);
         helpers.set(name, text);
@@ -46,10 +51,18 @@ export function emulateMatrix(code: string): string {
     })
     .replace(STORE, (_, major: string, array: string) => {
       const name = `emulated_store_${major}_${array}`;
-      helpers.set(name, storer(name, major === 'row', array, elementOf(code, array)));
+      const element = elementOf(code, array);
+      helpers.set(
+        name,
+        int8 ? storeSums(name, major === 'row', array, element) : storer(name, major === 'row', array, element),
+      );
       return `${name}(`;
     })
     .replace(/\bsubgroupMatrixMultiplyAccumulate\(/g, 'emulated_multiply(')
+    .replace(
+      /\bsubgroup_matrix_(?:(left)<i8, 32, 16>|(right)<i8, 16, 32>|(result)<i32, 16, 16>)/g,
+      (_, ...kinds) => HELD[kinds.find((k) => k) as Kind],
+    )
     .replace(/\bsubgroup_matrix_(left|right)<f16, 16, 16>/g, (_, kind: Kind) => HELD[kind])
     .replace(/\bsubgroup_matrix_result<f32, 16, 16>/g, HELD.result)
     .replace(/\bsubgroupShuffleXor\(/g, 'emulated_shuffle_xor(');
@@ -82,12 +95,18 @@ ${cases}    default: { return c; }
   }
 }
 `;
-  return `${text}\n${COMMON}${[...helpers.values()].join('')}${multiply}`;
+  return `${text}\n${int8 ? HELD_I8 : HELD_F16}${COMMON}${[...helpers.values()].join('')}${multiply}`;
 }
 
-const COMMON = `
+const HELD_F16 = `
 alias EmulatedLeft = mat4x4<f32>;
 alias EmulatedResult = mat2x4<f32>;
+`;
+const HELD_I8 = `
+struct EmulatedLeft { a: vec4<u32>, b: vec4<u32> }
+struct EmulatedResult { a: vec4<i32>, b: vec4<i32> }
+`;
+const COMMON = `
 struct EmulatedRight { which: u32, offset: u32, stride: u32 }
 var<private> emulated_lane: u32;
 var<private> emulated_zero: u32;
@@ -210,6 +229,46 @@ fn ${name}_multiply(a: EmulatedLeft, b: EmulatedRight, c: EmulatedResult) -> Emu
   var left = a;
   var sums = c;${body}
   return sums;
+}
+`;
+}
+
+/** Left and right matrices of i8: rows and columns of 32 bytes in a row, in vectors of words. */
+function eightBits(name: string, kind: Kind, which: number, row: boolean, array: string, e: Element): string {
+  if (e.scalar !== 'u32' || e.width !== 4 || kind === 'result' || row !== (kind === 'left'))
+    throw new Error(`emulated matrices: no such load of i8 from ${array}`);
+  if (kind === 'left')
+    return `
+fn ${name}(offset: u32, stride: u32) -> EmulatedLeft {
+  let i = offset + emulated_lane / 2u * stride;
+  return EmulatedLeft(${array}[i], ${array}[i + 1u]);
+}
+`;
+  return `
+fn ${name}(offset: u32, stride: u32) -> EmulatedRight { return EmulatedRight(${which}u, offset, stride); }
+fn ${name}_multiply(a: EmulatedLeft, b: EmulatedRight, c: EmulatedResult) -> EmulatedResult {
+  var sums = array(c.a, c.b);
+  for (var n = 0u; n < 8u + emulated_zero; n++) {
+    let i = b.offset + (8u * (emulated_lane % 2u) + n) * b.stride;
+    let p = ${array}[i];
+    let q = ${array}[i + 1u];
+    sums[n / 4u][n % 4u] += dot4I8Packed(a.a.x, p.x) + dot4I8Packed(a.a.y, p.y) + dot4I8Packed(a.a.z, p.z) + dot4I8Packed(a.a.w, p.w)
+      + dot4I8Packed(a.b.x, q.x) + dot4I8Packed(a.b.y, q.y) + dot4I8Packed(a.b.z, q.z) + dot4I8Packed(a.b.w, q.w);
+  }
+  return EmulatedResult(sums[0], sums[1]);
+}
+`;
+}
+
+/** Stores i32 sums, bits as they are, to vectors of words. */
+function storeSums(name: string, row: boolean, array: string, e: Element): string {
+  if (e.scalar !== 'u32' || e.width !== 4 || !row)
+    throw new Error(`emulated matrices: no such store of i32 to ${array}`);
+  return `
+fn ${name}(offset: u32, sums: EmulatedResult, stride: u32) {
+  let i = offset + emulated_lane / 2u * stride + 2u * (emulated_lane % 2u);
+  ${array}[i] = bitcast<vec4<u32>>(sums.a);
+  ${array}[i + 1u] = bitcast<vec4<u32>>(sums.b);
 }
 `;
 }

@@ -22,6 +22,8 @@ export interface Caps {
   subgroups?: { min: number; max: number };
   /** Subgroup matrices f16 x f16 -> f32, 16 x 16 x 16. */
   matrix: boolean;
+  /** Beside them i8 x i8 -> i32, 16 x 16 x 32. */
+  matrixI8?: boolean;
   timestamps: boolean;
   maxBinding: number;
   maxBuffer: number;
@@ -139,6 +141,7 @@ export async function openAdapter(options: OpenOptions = {}): Promise<OpenedAdap
     f16: tier !== 'portable',
     subgroups: tier === 'portable' ? undefined : { min: info.subgroupMinSize, max: info.subgroupMaxSize },
     matrix: tier === 'matrix',
+    matrixI8: tier === 'matrix' && hasMatrix(adapter, 'i8', 'i32', 32),
     timestamps,
     maxBinding: device.limits.maxStorageBufferBindingSize,
     maxBuffer: device.limits.maxBufferSize,
@@ -161,12 +164,17 @@ interface MatrixConfig {
 export function bestTier(adapter: GPUAdapter): Tier {
   const has = (name: string) => (adapter.features as ReadonlySet<string>).has(name);
   if (!has('shader-f16') || !has('subgroups')) return 'portable';
-  const configs = (adapter.info as { subgroupMatrixConfigs?: MatrixConfig[] }).subgroupMatrixConfigs ?? [];
-  const usable = configs.some(
-    (c) => c.componentType === 'f16' && c.resultComponentType === 'f32' && c.M === 16 && c.N === 16 && c.K === 16,
-  );
+  const usable = has('chromium-experimental-subgroup-matrix') && hasMatrix(adapter, 'f16', 'f32', 16);
   const size = (adapter.info as { subgroupMaxSize?: number }).subgroupMaxSize;
-  return has('chromium-experimental-subgroup-matrix') && usable && size === 32 ? 'matrix' : 'subgroup';
+  return usable && size === 32 ? 'matrix' : 'subgroup';
+}
+
+/** Whether subgroup matrices of 16 x K and K x 16 are multiplied into 16 x 16. */
+function hasMatrix(adapter: GPUAdapter, operand: string, result: string, K: number): boolean {
+  const configs = (adapter.info as { subgroupMatrixConfigs?: MatrixConfig[] }).subgroupMatrixConfigs ?? [];
+  return configs.some(
+    (c) => c.componentType === operand && c.resultComponentType === result && c.M === 16 && c.N === 16 && c.K === K,
+  );
 }
 
 export function describe(adapter: GPUAdapter, runtime: AdapterDescription['runtime']): AdapterDescription {

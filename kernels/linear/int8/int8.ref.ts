@@ -1,0 +1,69 @@
+/** What the i8 product means, in float64 and whole numbers. Layouts: int8.*.wgsl. */
+type Numbers = ArrayLike<number>;
+
+/** Where number k of a row lies in tiles of 16 x 32, K columns in all; `cores`: int8.requantize.wgsl. */
+export function tileIndex(row: number, k: number, K: number, cores: boolean): number {
+  const [r, c, byte] = [row % 16, Math.floor(k / 16) % 2, k % 16];
+  const vector = cores ? 16 * Math.floor(r / 8) + 8 * c + (r % 8) : 2 * r + c;
+  return (Math.floor(row / 16) * (K / 32) + Math.floor(k / 32)) * 512 + 16 * vector + byte;
+}
+
+/** Rows of whole numbers out of tiles: [rows, K]. */
+export function fromTiles(tiles: Int8Array, rows: readonly number[], K: number, cores: boolean): Int8Array[] {
+  return rows.map((row) => {
+    const out = new Int8Array(K);
+    for (let k = 0; k < K; k += 16) {
+      const at = tileIndex(row, k, K, cores);
+      out.set(tiles.subarray(at, at + 16), k);
+    }
+    return out;
+  });
+}
+
+/** Σk x[k] w[k], exact. */
+export function dotInt8(x: Int8Array, w: Int8Array): number {
+  let sum = 0;
+  for (let k = 0; k < x.length; k++) sum += x[k] * w[k];
+  return sum;
+}
+
+/** A row's scale: its largest number becomes 127. */
+export function scaleRef(row: Numbers): number {
+  let most = 0;
+  for (let k = 0; k < row.length; k++) most = Math.max(most, Math.abs(row[k]));
+  return most / 127;
+}
+
+/**
+ * The largest distance of a row's whole numbers from what they stand for, in units of its scale: at most ROUNDING. Beside the
+ * 1/2 of rounding to the nearest, the two quotients that make scale and its reciprocal are off by 2.5 units in the last place
+ * each, a weight by one roundoff of its parts, of which each is at most some times the largest weight.
+ */
+export function roundingError(q: Int8Array, row: Numbers, scale: number): number {
+  let off = 0;
+  for (let k = 0; k < q.length; k++) {
+    const exact = scale > 0 && k < row.length ? row[k] / scale : 0;
+    // NaN must be seen.
+    if (!(Math.abs(q[k] - exact) <= off)) off = Math.abs(q[k] - exact);
+  }
+  return off;
+}
+export const ROUNDING = 0.5 + 127 * 32 * 2 ** -24;
+
+/**
+ * y of an exact sum, and how far off the kernel may be: sum to f32, the product of the scales and that with the sum round once
+ * each, as does what is added after, and the store.
+ */
+export function epilogueRef(
+  sum: number,
+  sx: number,
+  sw: number,
+  y: 'f16' | 'f32',
+  { bias = 0, held = 0 }: { bias?: number; held?: number } = {},
+): { value: number; allowed: number } {
+  const scaled = sum * sx * sw;
+  const value = scaled + bias + held;
+  const size = Math.abs(scaled) + Math.abs(bias) + Math.abs(held);
+  const store = y === 'f16' ? 2 ** -11 * Math.abs(value) + 2 ** -25 : 0;
+  return { value, allowed: size * 6 * 2 ** -24 + store };
+}
