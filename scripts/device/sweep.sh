@@ -1,33 +1,55 @@
 #!/usr/bin/env bash
-# Settings of a training run beside each other, JOBS at a time (4), on a fold that nothing is reported on:
-#   . .device/base/unpack.sh && scripts/device/sweep.sh OUT /tmp/lacuna/model.gguf DATA FOLD "" "scale=50" "batch=32 lr=3e-4" …
-# Each of the last is what it changes of all weights, lr 2e-4, 256 negatives, 4 epochs; "lora …" of LoRA, lr 1e-3, 96 negatives.
-# OUT/sweep.txt gets a line a run: fold, settings, and after every epoch MAP@25, recall@25, MAP@25 of seen and of unseen names.
+# Training runs beside each other, and soups of them (lacuna merge --soup), all judged on FOLD:
+#   . .device/base/unpack.sh && scripts/device/sweep.sh OUT /tmp/lacuna/model.gguf DATA FOLD "a: seed=1" "b: seed=2 pool=all" … [-- "a b" …]
+# A run is a name and what it changes of all weights, lr 2e-4, 256 negatives, 4 epochs, seed 1 ("name: lora …" of LoRA, lr 1e-3,
+# 96 negatives). JOBS (4) at a time: one loads, judges or writes while others have the GPU. OPTIONS go to every `lacuna train` and
+# `rank`, such as --without-rationales. LIMIT: runs that are not done after so many seconds end with what their last epoch left.
+# OUT/sweep.txt gets a line a run: after every epoch MAP@25, recall@25, MAP@25 of seen and of unseen names; and a line a soup.
 set -uo pipefail
-out=${1:?usage: sweep.sh OUT MODEL DATA FOLD SETTINGS...} model=${2:?} data=${3:?} fold=${4:?}
+out=${1:?usage: sweep.sh OUT MODEL DATA FOLD RUN... [-- SOUP...]} model=${2:?} data=${3:?} fold=${4:?}
 shift 4
 mkdir -p "$out"
 work=$(mktemp -d)
 if [ -f /tmp/lacuna/bundle/cli.mjs ]; then cli=/tmp/lacuna/bundle/cli.mjs; else cli=$(cd "$(dirname "$0")/../.." && pwd)/dist/cli.js; fi
+say() { echo "fold $fold, $1" | tee -a "$out/sweep.txt"; }
+four="const four = (r) => [r['map@25'], r['recall@25'], r.seen?.['map@25'], r.unseen?.['map@25']].map((v) => v?.toFixed(4).slice(1)).join(' ');"
 
-run() { # SETTINGS
-  local folder settings=$1 base="--train all --chunk-tokens 16384 --set epochs=4 negatives=256 lr=2e-4 seed=1"
-  folder=$(mktemp -d "$work/XXXX")
-  case $1 in lora*) base="--set epochs=4 lr=1e-3 seed=1" settings=${1#lora} ;; esac
+run() { # NAME SETTINGS
+  local name=$1 settings=$2 base="--train all --chunk-tokens 16384 --set epochs=4 negatives=256 lr=2e-4 seed=1"
+  case $settings in lora*) base="--set epochs=4 lr=1e-3 seed=1" settings=${settings#lora} ;; esac
   # shellcheck disable=SC2086
-  node "$cli" train exp010 $base $settings --model "$model" --data "$data" --fold "$fold" --checkpoint-every 60m --keep-memory 24 \
-    ${STEPS:+--max-steps $STEPS} --out "$folder/run" --json >"$folder/jsonl" 2>"$folder/log" || tail -n 2 "$folder/log"
-  node -e "
-    const lines = require('fs').readFileSync('$folder/jsonl', 'utf8').trim().split('\n').filter(Boolean).map(JSON.parse);
-    const four = (r) => [r['map@25'], r['recall@25'], r.seen?.['map@25'], r.unseen?.['map@25']].map((v) => v?.toFixed(4).slice(1)).join(' ');
+  timeout --signal=INT --kill-after=30 "$((${LIMIT:-600} - SECONDS))" \
+    node "$cli" train exp010 $base $settings ${OPTIONS:-} --model "$model" --data "$data" --fold "$fold" --checkpoint-every 60m --keep-memory 24 \
+    ${STEPS:+--max-steps $STEPS} --out "$work/$name" --json >"$work/$name.jsonl" 2>"$work/$name.log" || tail -n 2 "$work/$name.log"
+  say "$name: $settings: $(node -e "
+    const lines = require('fs').readFileSync('$work/$name.jsonl', 'utf8').trim().split('\n').filter(Boolean).map(JSON.parse);
+    $four
     const step = lines.findLast((e) => e.type === 'step');
-    console.log('fold $fold, ${1:-as it is}:', ...lines.filter((e) => e.type === 'epoch' && e.report).map((e) => four(e.report) + ' |'), step?.step, 'steps', Math.round(step?.seconds), 's');
-  " | tee -a "$out/sweep.txt"
-  rm -rf "$folder"
+    console.log(...lines.filter((e) => e.type === 'epoch' && e.report).map((e) => four(e.report) + ' |'), step?.step, 'steps,', $SECONDS, 's');")"
 }
 
-for settings in "$@"; do
+soup() { # NAMES...
+  local name="$*" folders=() member
+  for member in "$@"; do [ -d "$work/$member/model" ] && folders+=("$work/$member/model"); done
+  [ ${#folders[@]} -gt 1 ] || { say "soup of $name: no two models"; return; }
+  node "$cli" merge --soup "${folders[@]}" --out "$work/soup" --force >/dev/null 2>"$work/soup.log" || tail -n 2 "$work/soup.log"
+  local made=$SECONDS
+  rm -f "$work/soup.parquet"
+  # shellcheck disable=SC2086
+  node "$cli" rank --model "$work/soup" --data "$data" --fold "$fold" ${OPTIONS:-} --out "$work/soup.parquet" >/dev/null 2>"$work/soup.log" || tail -n 2 "$work/soup.log"
+  say "soup of ${#folders[@]}, $name: $(node "$cli" eval --predictions "$work/soup.parquet" --data "$data" --fold "$fold" --json |
+    node -e "$four console.log(four(JSON.parse(require('fs').readFileSync(0, 'utf8'))))"), made after $made s, ranked after $SECONDS s"
+}
+
+while [ $# -gt 0 ] && [ "$1" != -- ]; do
   while [ "$(jobs -rp | wc -l)" -ge "${JOBS:-4}" ]; do sleep .2; done
-  run "$settings" &
+  settings=${1#*:}
+  run "${1%%:*}" "${settings# }" &
+  shift
 done
 wait
+[ $# -gt 0 ] && shift
+for names in "$@"; do
+  # shellcheck disable=SC2086
+  soup $names
+done

@@ -2,10 +2,9 @@
 # The training runs that results/ reports, and PyTorch's tokens a second for the same work on the same GPU, in one call:
 #   . .device/base/unpack.sh && scripts/device/train.sh "$OUT" /tmp/lacuna/model.gguf DATA [LAB]
 # DATA is Eedi's folder with rationales.csv and folds.csv. LAB holds pytorch_reference.py and eedi.py, and gguf must be
-# importable for it; left out, the peer is. RUNS picks from: profile lora1 lora2 all1 all2 soup q4 gptq plain best best_plain
-# peer_lora peer_all (all2 is another seed, rate and mined negatives, to be merged with all1; soup: their SLERP; q4, gptq: the first one in
-# int4, rounded by chance and calibrated; best, best_plain: four runs at a time that differ by seed, at most LIMIT seconds, and the
-# SLERP of all). Weights stay in /tmp/lacuna-runs; each run's other files come to OUT as NAME.tgz, and its last lines to runs.txt.
+# importable for it; left out, the peer is. RUNS picks from: profile lora1 lora2 all1 q4 gptq plain peer_lora peer_all (q4, gptq: all1 in
+# int4, rounded by chance and calibrated; plain: without rationales). Runs that are to be merged, and settings beside each other: sweep.sh.
+# Weights stay in /tmp/lacuna-runs; each run's other files come to OUT as NAME.tgz, and its last lines to runs.txt.
 set -uo pipefail
 out=${1:?usage: train.sh OUT MODEL DATA [LAB]} model=${2:?} data=${3:?} lab=${4:-}
 mkdir -p "$out"
@@ -58,30 +57,9 @@ int4() { # NAME OPTIONS...: the first model of all weights as int4, and what its
   judge "$name" "$runs/$name.gguf"
 }
 
-slerp() { # NAME A B
-  node "$cli" merge --slerp "$runs/$2/model" "$runs/$3/model" --out "$runs/$1" --force >/dev/null
-}
-
-best() { # NAME OPTIONS...: four runs from the same weights lie in one basin, and their middle is better than any
-  local name=$1 seed began=$SECONDS trained=()
-  shift
-  # At a time: one loads, judges or writes while others have the GPU.
-  for seed in 1 2 3 4; do
-    train "$name$seed" "${LIMIT:-200}" exp010 --train all --chunk-tokens 16384 --checkpoint-every 60m \
-      --set epochs=4 --set negatives=256 --set lr=2e-4 --set seed=$seed "$@" & trained+=($!)
-  done
-  wait "${trained[@]}"
-  # slerp looks for RUN/model
-  mkdir -p "$runs/$name-12" "$runs/$name-34"
-  slerp "$name-12/model" "${name}1" "${name}2" & trained=($!)
-  slerp "$name-34/model" "${name}3" "${name}4" && wait "${trained[@]}" && slerp "$name" "$name-12" "$name-34"
-  say "   $name: four runs and their middle took $((SECONDS - began)) s"
-  judge "$name" "$runs/$name" "$@"
-}
-
 mkdir -p "$runs"
 all=(exp010 --train all --set epochs=4 --set negatives=1024 --chunk-tokens 24576)
-for run in ${RUNS:-lora1 peer_lora all1 peer_all lora2 all2 soup gptq}; do
+for run in ${RUNS:-lora1 peer_lora all1 peer_all lora2 q4 gptq}; do
   began=$SECONDS
   case $run in
     profile)
@@ -90,13 +68,9 @@ for run in ${RUNS:-lora1 peer_lora all1 peer_all lora2 all2 soup gptq}; do
     lora1) train lora1 240 exp010 --set lr=1e-3 --set epochs=4 --set seed=1 ;;
     lora2) train lora2 240 exp010 --set lr=1e-3 --set epochs=4 --set seed=2 ;;
     all1) train all1 300 "${all[@]}" --set lr=1e-4 --set seed=1 ;;
-    all2) train all2 300 "${all[@]}" --set lr=2e-4 --set seed=2 --set hardNegatives=4 ;;
-    soup) slerp soup all1 all2 && judge soup "$runs/soup" ;;
     q4) int4 q4 --rounding stochastic ;;
     gptq) int4 gptq --calibrate "$data" --fold 0 ;;
     plain) train plain 300 "${all[@]}" --set lr=2e-4 --without-rationales ;;
-    best) best best ;;
-    best_plain) best best_plain --without-rationales ;;
     peer_lora) peer peer_lora mode=lora lr=1e-3 neg=96 L=288 epochs=4 steps=60 ;;
     peer_all) peer peer_all mode=full lr=1e-4 neg=1024 L=288 epochs=4 steps=60 ;;
     *) echo "no run $run" >&2 ;;
