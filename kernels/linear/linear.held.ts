@@ -42,9 +42,9 @@ export function heldPlan(
   NR: number,
   workgroups: number,
   TURNS: HeldPlan['TURNS'] = 2,
+  PARTS = Math.ceil(s.K / 32 / mostThreads(MR)),
 ): HeldPlan {
   const blocks = Math.ceil(s.N / NR / workgroups);
-  const PARTS = Math.ceil(s.K / 32 / mostThreads(MR));
   return { form: 'held', MR, NR, BLOCKS: TURNS * Math.ceil(blocks / TURNS), TURNS, PARTS };
 }
 

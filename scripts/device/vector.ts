@@ -1,13 +1,15 @@
 /**
  * Forms of the int4 X·Wᵀ for a few rows, checked and timed on weights that no cache holds:
- *   . .device/base/unpack.sh && node /tmp/lacuna/bundle/vector.mjs [--seconds 45] [--only WORD]
+ *   . .device/base/unpack.sh && node /tmp/lacuna/bundle/vector.mjs [--seconds 70] [--only WORD]
  * A call after the other in one pass, each on the next of several weights, all into one y, so that each waits for the
  * one before, as the layers of a model do.
  */
 
-import { type HeldPlan, heldFits, heldPlan, recordHeld } from '../../kernels/linear/linear.held.ts';
-import { product } from '../../kernels/linear/linear.product.ts';
-import { type Linear, shapeOf } from '../../kernels/linear/linear.types.ts';
+import { planName } from '../../kernels/linear/linear.candidates.ts';
+import { type HeldPlan, heldFits, heldPlan } from '../../kernels/linear/linear.held.ts';
+import { type Plan, plan, product } from '../../kernels/linear/linear.product.ts';
+import { planStaged } from '../../kernels/linear/linear.skinny.ts';
+import { type Linear, type LinearShape, shapeOf } from '../../kernels/linear/linear.types.ts';
 import type { Q4Meta, Q4Weight } from '../../kernels/linear/weights.ts';
 import { time } from '../../src/bench.ts';
 import { uniform } from '../../src/data/random.ts';
@@ -18,7 +20,7 @@ import { fromHalf, toHalf } from '../../src/half.ts';
 import { measureCopy } from '../../src/infer/measure.ts';
 import { argument, remaining, warm } from './experiment.ts';
 
-const left = remaining(45);
+const left = remaining(70);
 const only = argument('--only') ?? '';
 
 const gpu = await Gpu.open();
@@ -29,49 +31,103 @@ interface Variant {
   name: string;
   /** Rows of x it is timed at. */
   rows: readonly number[];
-  fits(call: Linear): boolean;
-  record(r: Recorder, call: Linear): void;
-  /** Share of Σ |x| |w| that one rounding of its sums is, beside f32's. */
-  rounding: number;
+  /** Undefined where it does not suit a shape. */
+  plan(s: LinearShape): Plan | undefined;
+  /** Timed though another of the same plan is. */
+  again?: boolean;
 }
 
 const EPS16 = 2 ** -11;
-/** Rows of x. */
-const ROWS = [1, 2, 4, 16];
+/** Share of Σ |x| |w| that roundings of its sums are, beside f32's: arithmetic adds sixteen products in f16. */
+const roundingOf = (p: Plan): number => (p.form === 'held' || p.form === 'skinny' ? 16 : 3) * EPS16;
 
-function held(MR: HeldPlan['MR'], NR: number, workgroups: number): Variant {
-  const plan = (call: Linear) => heldPlan(shapeOf(call), MR, NR, workgroups);
-  return {
-    name: `held ${MR}x${NR} ${workgroups}`,
-    rows: [MR],
-    fits: (call) => heldFits(gpu.caps, shapeOf(call), plan(call)),
-    record: (r, call) => recordHeld(r, call, plan(call)),
-    rounding: 16 * EPS16,
-  };
-}
-const NOW: Variant = {
-  name: 'now',
-  rows: ROWS,
-  fits: () => true,
-  record: (r, call) => product(r, call),
-  rounding: 3 * EPS16,
-};
-/** What lost before is in results/h200/skinny.txt. */
+/** Rows of x, in the order in which they are timed. */
+const ROWS = [1, 4, 2, 3];
+
+type Held = [MR: HeldPlan['MR'], NR: number, workgroups: number, TURNS: HeldPlan['TURNS'], PARTS?: number];
+/** Three rows are four of which one repeats another. */
+const held = (rows: readonly number[], all: Held[]): Variant[] =>
+  all.map(([MR, NR, workgroups, TURNS, PARTS]) => ({
+    name: `held ${MR}x${NR} ${workgroups}${TURNS === 1 ? ' anew' : ''}${PARTS ? ` in ${PARTS} parts` : ''}`,
+    rows,
+    plan: (s: LinearShape) => {
+      const p = heldPlan(s, MR, NR, workgroups, TURNS, PARTS);
+      return heldFits(gpu.caps, s, p) ? p : undefined;
+    },
+  }));
+const staged = (s: LinearShape): Plan | undefined => planStaged(gpu.caps, s);
+
+/** The most promising first. What lost before is in results/h200/skinny.txt. */
 const VARIANTS: Variant[] = [
-  NOW,
-  held(1, 4, 132),
-  held(1, 8, 132),
-  held(1, 8, 264),
-  held(1, 8, 528),
-  held(1, 16, 132),
-  held(1, 16, 264),
-  held(2, 8, 132),
-  held(4, 2, 132),
-  held(4, 4, 132),
-  held(4, 4, 264),
-  held(4, 8, 132),
-  held(4, 8, 264),
-].filter((v) => v === NOW || v.name.includes(only));
+  { name: 'now', rows: ROWS, plan: (s: LinearShape) => plan(gpu.caps, s), again: true },
+  { name: 'skinny', rows: ROWS, plan: staged },
+  ...held(
+    [1],
+    [
+      [1, 8, 528, 2],
+      [1, 8, 1056, 2],
+      [1, 8, 528, 1],
+      [1, 8, 1056, 1],
+      [1, 16, 264, 2],
+      [1, 16, 528, 2],
+      [1, 16, 528, 1],
+      [1, 4, 528, 2],
+      [1, 4, 1056, 2],
+      [1, 4, 1056, 1],
+      [1, 8, 264, 2],
+      [1, 16, 1056, 2],
+      [1, 4, 264, 2],
+    ],
+  ),
+  ...held(
+    [4],
+    [
+      [4, 4, 528, 1],
+      [4, 4, 264, 1],
+      [4, 8, 264, 1],
+      [4, 8, 528, 1],
+      [4, 8, 528, 2],
+      [4, 8, 264, 2],
+      [4, 4, 528, 2],
+      [4, 4, 264, 2],
+      [4, 8, 528, 1, 2],
+      [4, 8, 264, 1, 2],
+      [4, 4, 528, 1, 2],
+      [4, 4, 1056, 1],
+      [4, 8, 1056, 1],
+      [4, 8, 1056, 2],
+      [4, 4, 1056, 2],
+      [4, 2, 264, 2],
+      [4, 2, 528, 2],
+      [4, 2, 1056, 2],
+    ],
+  ),
+  ...held(
+    [2],
+    [
+      [2, 8, 528, 2],
+      [2, 8, 528, 1],
+      [2, 8, 264, 2],
+      [2, 8, 264, 1],
+      [2, 8, 1056, 2],
+      [2, 4, 528, 2],
+      [2, 4, 528, 1],
+      [2, 4, 1056, 2],
+      [2, 4, 1056, 1],
+      [2, 4, 264, 2],
+    ],
+  ),
+  ...held(
+    [3],
+    [
+      [4, 4, 528, 1],
+      [4, 8, 264, 1],
+      [4, 8, 528, 2],
+    ],
+  ),
+  // Whether times have changed meanwhile.
+  { name: 'skinny again', rows: [1], plan: staged, again: true },
+].filter((v) => /now|skinny/.test(v.name) || v.name.includes(only));
 
 interface Shape {
   N: number;
@@ -83,12 +139,11 @@ const SHAPES: Shape[] = software
   ? [{ N: 68, K: 640, group: 32, meta: 'offset16' }]
   : [
       { N: 8192, K: 8192, group: 32, meta: 'offset16' },
-      { N: 4096, K: 4096, group: 128, meta: 'offset16' },
       { N: 8192, K: 8192, group: 128, meta: 'zero16' },
-      { N: 4608, K: 3584, group: 128, meta: 'zero16' },
+      { N: 4096, K: 4096, group: 128, meta: 'offset16' },
       { N: 37888, K: 3584, group: 32, meta: 'offset16' },
       { N: 3584, K: 18944, group: 32, meta: 'zero16' },
-      { N: 4096, K: 4096, group: 32, meta: 'offset16' },
+      { N: 4608, K: 3584, group: 128, meta: 'zero16' },
     ];
 
 const unit = uniform(0x2545f491);
@@ -218,50 +273,68 @@ class Problem {
 const { bytes: copy } = await measureCopy(gpu);
 console.log(`copy rate ${(copy / 1e12).toFixed(2)} TB/s, read and written`);
 
+interface Job {
+  M: number;
+  name: string;
+  recording: Recording;
+  error: string;
+}
+
 for (const shape of SHAPES) {
-  if (left() < 4) break;
+  if (left() < 6) break;
   const p = new Problem(shape);
-  const name = `${shape.N}x${shape.K} g${shape.group} ${shape.meta}`;
+  const about = `${shape.N}x${shape.K} g${shape.group} ${shape.meta}`;
+  const jobs: Job[] = [];
   for (const M of ROWS) {
-    if (left() < 2) break;
-    const variants = VARIANTS.filter((v) => v.rows.includes(M));
-    const rows = gpu.dim('rows', M);
-    const calls = p.calls(M, rows);
-    const jobs: { v: Variant; recording: Recording; error: string }[] = [];
-    await Promise.all(
-      variants.map(async (v) => {
-        if (!v.fits(calls[0])) return console.log(`${name} M=${M} ${v.name}: does not fit`);
+    const calls = p.calls(M, gpu.dim('rows', M));
+    const s = shapeOf(calls[0]);
+    const known = new Set<string>();
+    const chosen: { v: Variant; plan: Plan }[] = [];
+    for (const v of VARIANTS.filter((v) => v.rows.includes(M))) {
+      const plan = v.plan(s);
+      const text = JSON.stringify(plan);
+      if (!plan) console.log(`${about} M=${M} ${v.name}: does not fit`);
+      else if (v.again || !known.has(text)) {
+        chosen.push({ v, plan });
+        if (!v.again) known.add(text);
+      }
+    }
+    const made = await Promise.all(
+      chosen.map(async ({ v, plan }): Promise<Job | undefined> => {
         const r = new Recorder(gpu);
-        for (const call of calls) v.record(r, call);
+        for (const call of calls) product(r, call, 'linear', plan);
         try {
-          jobs.push({ v, recording: await r.finish(), error: '' });
+          const recording = await r.finish();
+          return { M, name: `${v.name}${v.name === 'now' ? ` (${planName(plan)})` : ''}`, recording, error: '' };
         } catch (error) {
-          console.log(`${name} M=${M} ${v.name}: ${(error as Error).message.slice(0, 200)}`);
+          console.log(`${about} M=${M} ${v.name}: ${(error as Error).message.slice(0, 200)}`);
         }
       }),
     );
-    jobs.sort((a, b) => variants.indexOf(a.v) - variants.indexOf(b.v));
-    for (const job of jobs) {
-      const poison = new Uint8Array(p.y[M].bytes).fill(0xff);
-      gpu.write(p.y[M], poison);
+    for (const [i, job] of made.entries()) {
+      if (!job) continue;
+      gpu.write(p.y[M], new Uint8Array(p.y[M].bytes).fill(0xff));
       job.recording.replay();
-      job.error = await p.error(M, job.v.rounding);
+      job.error = await p.error(M, roundingOf(chosen[i].plan));
+      jobs.push(job);
     }
-    if (jobs.length) await warm(jobs[0].recording);
-    for (const { v, recording, error } of jobs) {
-      if (left() < 0) {
-        console.log(`${name} M=${M} ${v.name}: out of time`);
-        continue;
-      }
-      const { ns, spread } = await time(recording, { warmMs: software ? 0 : 20 });
-      const us = ns / 1e3 / calls.length;
-      const rate = p.bytes(M) / us / 1e3;
-      console.log(
-        `${name.padEnd(25)} M=${`${M}`.padEnd(2)} ${v.name.padEnd(34)} ${us.toFixed(2).padStart(7)} us ±${(100 * spread).toFixed(1)}% ${rate.toFixed(0).padStart(5)} GB/s ${((100e9 * rate) / copy).toFixed(0).padStart(3)}% of copy  error ${error}`,
-      );
-    }
-    for (const { recording } of jobs) recording.free();
   }
+  if (jobs.length) await warm(jobs[0].recording);
+  let late = 0;
+  for (const { M, name, recording, error } of jobs) {
+    if (left() < 0) {
+      late++;
+      continue;
+    }
+    const { ns, spread } = await time(recording, { warmMs: software ? 0 : 20 });
+    const us = ns / 1e3 / p.weights.length;
+    const rate = p.bytes(M) / us / 1e3;
+    console.log(
+      `${about.padEnd(25)} M=${`${M}`.padEnd(2)} ${name.padEnd(40)} ${us.toFixed(2).padStart(7)} us ±${(100 * spread).toFixed(1)}% ${rate.toFixed(0).padStart(5)} GB/s ${((100e9 * rate) / copy).toFixed(0).padStart(3)}% of copy  error ${error}`,
+    );
+  }
+  if (late) console.log(`${about}: no time left for ${late} of ${jobs.length}`);
+  for (const { recording } of jobs) recording.free();
   p.free();
   console.log(`# ${left().toFixed(1)} s left`);
 }
