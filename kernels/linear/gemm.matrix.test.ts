@@ -1,5 +1,6 @@
 /** The texts of gemm.matrix.ts: that the plans fit the GPU they are for and that what is recorded there compiles. */
 import { expect, test } from 'vitest';
+import { SQUARE, square, stageBytes } from '../../scripts/device/adapters.tiles.ts';
 import type { Tensor } from '../../src/gpu/tensor.ts';
 import { compileAll, H200 } from '../../test/matrix_gpus.ts';
 import {
@@ -58,6 +59,28 @@ test.skipIf('Deno' in globalThis)('every product of a step has a plan, and its t
     for (const loops of [false, true]) texts.add(gemmCode(call, p, dtype, loops));
   }
   expect(texts.size).toBeGreaterThan(100);
+  await compileAll(texts);
+});
+
+test.skipIf('Deno' in globalThis)('the tiles that scripts/device/adapters.ts tries for dW compile', async () => {
+  for (const tile of SQUARE) expect(stageBytes(tile)).toBeLessThanOrEqual(H200.maxWorkgroupStorage);
+  const texts = new Set<string>();
+  for (const [N, K] of [
+    [3072, 576],
+    [960, 576],
+    [576, 1536],
+    [576, 576],
+  ]) {
+    const tiles = square(N, K, 17500, SQUARE.length, 3);
+    expect(tiles.length).toBe(SQUARE.length + 3);
+    const [left, right, out] = [tensor('f16', 17500, N), tensor('f16', 17500, K), tensor('f32', N, K)];
+    const dW = { rows, left, byRows: true, right, m: N, n: K, r: 17500, out, outLd: K };
+    for (const tile of tiles) {
+      const text = gemmCode({ ...dW, add: tile.splits === 1 }, { form: 'matrix', ...tile }, 'f32');
+      // compileAll would cut it to less than one load takes.
+      texts.add(text.replace('array<vec4<u32>, STAGE>', 'array<vec4<u32>, 1000>'));
+    }
+  }
   await compileAll(texts);
 });
 

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { SQUARE } from '../../scripts/device/adapters.tiles.ts';
 import type { Gpu } from '../../src/gpu/gpu.ts';
 import { describeGpus } from '../../test/gpus.ts';
 import { describeMatrixGpu, H200 } from '../../test/matrix_gpus.ts';
@@ -121,6 +122,13 @@ const MATRIX: Case[] = [
   { M: 1100, N: 80, K: 24, x: 'f32', rows: 1060, matrix: true },
   { M: 40, N: 128, K: 136, matrix: { ...small, BM: 128, BN: 128, WM: 64, WN: 64 } },
   { M: 32, N: 16, K: 24, rows: 0, matrix: true },
+  // Tiles of three matrices a side that scripts/device/adapters.ts tries: a whole one, edges right of it and below.
+  ...SQUARE.filter((tile) => tile.BM !== tile.BN && (tile.WM % 32 || tile.WN % 32)).map(
+    (tile, i): Case => ({
+      ...{ M: 70, N: tile.BM + 16, K: tile.BN + 8, rows: 67, add: true },
+      matrix: { form: 'matrix', ...tile, splits: 1 + (i % 2) },
+    }),
+  ),
 ];
 
 describeMatrixGpu('weight gradient', (gpu) => {

@@ -1,9 +1,9 @@
 /**
- * Tiles of an adapter's five products beside the one that the plan takes, at Qwen2.5's layers and 5,888 tokens, on tensors that
- * no cache holds:
+ * Tiles of products of training beside the one that the plan takes, on tensors that no cache holds: an adapter's five, at
+ * Qwen2.5's layers and 5,888 tokens, and the gradients of SmolLM2's weights, at 17,500 tokens and 6,900:
  *   . .device/base/unpack.sh && node /tmp/lacuna/bundle/adapters.mjs [--seconds 90] [--only WORD]
- * `of copy`: the time that reading and writing each operand once takes at the copy rate. Every tile's results are compared with
- * the plan's, which the tests compare with the reference.
+ * WORD is part of a name, e.g. dx, 0.5B, dW. `of copy`: the time that reading and writing each operand once takes at the copy
+ * rate. Every tile's results are compared with the plan's, which the tests compare with the reference.
  */
 import { type Gemm, type GemmPlan, gemmShape, planGemm, recordGemm } from '../../kernels/linear/gemm.matrix.ts';
 import { time } from '../../src/bench.ts';
@@ -13,6 +13,7 @@ import { Recorder, type Recording } from '../../src/gpu/recorder.ts';
 import type { Tensor } from '../../src/gpu/tensor.ts';
 import { fromHalf, toHalf } from '../../src/half.ts';
 import { measureCopy } from '../../src/infer/measure.ts';
+import { flat, narrow, shallow, square, type Tile } from './adapters.tiles.ts';
 import { argument, remaining, warm } from './experiment.ts';
 
 const left = remaining(90);
@@ -38,40 +39,22 @@ const LAYERS: [name: string, K: number, widths: number[]][] = software
       ['7B down', 18944, [3584]],
     ];
 
-type Tile = Omit<GemmPlan, 'form'>;
-const whole = (n: number) => Math.ceil(n / 16) * 16;
-/** Out has few columns: a rank's. */
-const narrow = (n: number): Tile[] =>
-  [
-    [64, 16],
-    [128, 16],
-    [128, 32],
-    [32, 16],
-  ].flatMap(([BM, WM]) =>
-    ([64, 32] as const).flatMap((BK) =>
-      [1, 2, 4].map((splits) => ({ BM, BN: whole(n), BK, WM, WN: whole(n), splits })),
-    ),
-  );
-/** Out has few rows. */
-const flat = (m: number): Tile[] =>
-  [
-    [128, 32],
-    [64, 16],
-    [256, 32],
-  ].flatMap(([BN, WN]) =>
-    ([64, 32] as const).flatMap((BK) =>
-      [4, 8, 16].map((splits) => ({ BM: whole(m), BN, BK, WM: whole(m), WN, splits })),
-    ),
-  );
-/** The sum is short. */
-const shallow: Tile[] = [
-  [128, 128, 64, 64],
-  [128, 128, 32, 64],
-  [64, 64, 32, 32],
-  [128, 64, 32, 32],
-  [64, 128, 32, 64],
-  [64, 128, 32, 32],
-].map(([BM, BN, WM, WN]) => ({ BM, BN, BK: 32, WM, WN, splits: 1 }));
+/** A layer's weights, [N, K]. */
+const WEIGHTS: [name: string, N: number, K: number][] = software
+  ? [['small', 192, 96]]
+  : [
+      ['gate, up', 3072, 576],
+      ['qkv', 960, 576],
+      ['down', 576, 1536],
+      ['o', 576, 576],
+    ];
+/** Rows that training all of SmolLM2 sees, of many negatives and of few, and how much of `square` is tried on them. */
+const ROWS: [rows: number, tiles: number, twice: number][] = software
+  ? [[96, 2, 1]]
+  : [
+      [17500, 14, 3],
+      [6900, 7, 0],
+    ];
 
 const unit = uniform(0x2545f491);
 const NOISE = Uint16Array.from({ length: 65521 }, () => toHalf(unit() - 0.5));
@@ -97,7 +80,25 @@ interface Problem {
   tiles: Tile[];
 }
 
-function problems(name: string, K: number, widths: number[]): Problem[] {
+/** How many copies of tensors of so many halves in all no cache holds. */
+const copies = <T>(halves: number, make: (i: number) => T): T[] =>
+  Array.from({ length: Math.max(1, Math.ceil(COLD / (2 * halves))) }, (_, i) => make(i));
+
+function weightProblem(name: string, N: number, K: number, rows: number, tiles: Tile[]): Problem {
+  const out = filled('dW', 'f32', [N, K]);
+  const call = { byRows: true, m: N, n: K, r: rows, out, outLd: K, rows: gpu.dim('rows', rows), add: true };
+  const calls = copies(rows * (N + K), (i): Gemm => {
+    return { ...call, left: filled(`dy ${i}`, 'f16', [rows, N]), right: filled(`x ${i}`, 'f16', [rows, K]) };
+  });
+  return { name, calls, tiles, bytes: 2 * rows * (N + K) + 8 * N * K };
+}
+
+const nameOf = (layer: string, product: string) => `${layer}  ${product}`;
+
+/** Names of a layer's products, in the order of `adapterProblems`. */
+const PRODUCTS = ['H = d(x) Aᵀ', 'dH = dy B', 'dA = dHᵀ d(x)', 'dB = dyᵀ H', 'dx += d(dH A)'];
+
+function adapterProblems(layer: string, K: number, widths: number[]): Problem[] {
   const N = widths.reduce((a, b) => a + b);
   const ranks = RANK * widths.length;
   const several = widths.length > 1;
@@ -108,12 +109,9 @@ function problems(name: string, K: number, widths: number[]): Problem[] {
   const H = filled('H', 'f32', [M, ranks]);
   const state = gpu.dim('seed', 1, 2, 3, 0);
   const dropout = (on: 'left' | 'right' | 'out') => ({ p: 0.05, site: 1, state, on });
-  const copies = (columns: number) =>
-    Array.from({ length: Math.max(1, Math.ceil(COLD / (2 * M * columns))) }, (_, i) =>
-      filled(`${i}`, 'f16', [M, columns]),
-    );
-  const x = copies(K);
-  const dy = copies(N);
+  const activations = (columns: number) => copies(M * columns, (i) => filled(`${i}`, 'f16', [M, columns]));
+  const x = activations(K);
+  const dy = activations(N);
   const out = (name: string, shape: number[]) => gpu.tensor(name, 'f32', shape);
   const [toH, toDH, dA, dB] = [
     out('H', [M, ranks]),
@@ -124,7 +122,6 @@ function problems(name: string, K: number, widths: number[]): Problem[] {
   const thin = 4 * M * ranks;
   return [
     {
-      name: 'H = d(x) Aᵀ',
       bytes: 2 * M * K + thin,
       tiles: narrow(ranks),
       calls: x.map((left) => ({
@@ -133,7 +130,6 @@ function problems(name: string, K: number, widths: number[]): Problem[] {
       })),
     },
     {
-      name: 'dH = dy B',
       bytes: 2 * M * N + thin,
       tiles: narrow(RANK),
       calls: dy.map((left) => ({
@@ -152,7 +148,6 @@ function problems(name: string, K: number, widths: number[]): Problem[] {
       })),
     },
     {
-      name: 'dA = dHᵀ d(x)',
       bytes: 2 * M * K + thin,
       tiles: flat(ranks),
       calls: x.map((right) => ({
@@ -160,7 +155,6 @@ function problems(name: string, K: number, widths: number[]): Problem[] {
       })),
     },
     {
-      name: 'dB = dyᵀ H',
       bytes: 2 * M * N + thin,
       tiles: narrow(RANK),
       calls: dy.map((left) => ({
@@ -168,7 +162,6 @@ function problems(name: string, K: number, widths: number[]): Problem[] {
       })),
     },
     {
-      name: 'dx += d(dH A)',
       bytes: 4 * M * K + thin,
       tiles: shallow,
       calls: x.map((dx) => ({
@@ -176,7 +169,28 @@ function problems(name: string, K: number, widths: number[]): Problem[] {
         dropout: dropout('out'),
       })),
     },
-  ].map((p) => ({ ...p, name: `${name}  ${p.name}` }));
+  ].map((p, i) => ({ ...p, name: nameOf(layer, PRODUCTS[i]) }));
+}
+
+/** What there is to time, made when its turn comes. */
+const WORK: { names: string[]; make: () => Problem[] }[] = [
+  ...ROWS.flatMap(([rows, tiles, twice]) =>
+    WEIGHTS.map(([layer, N, K]) => {
+      const name = nameOf(`SmolLM2 ${layer}`, `dW, ${rows} rows`);
+      return { names: [name], make: () => [weightProblem(name, N, K, rows, square(N, K, rows, tiles, twice))] };
+    }),
+  ),
+  ...LAYERS.map(([layer, K, widths]) => ({
+    names: PRODUCTS.map((product) => nameOf(layer, product)),
+    make: () => adapterProblems(layer, K, widths),
+  })),
+];
+
+/** The length of a, or of a - b. */
+function distance(a: Float32Array, b?: Float32Array): number {
+  let sum = 0;
+  for (let i = 0; i < a.length; i++) sum += (a[i] - (b?.[i] ?? 0)) ** 2;
+  return Math.sqrt(sum);
 }
 
 const label = (p: Tile) => `${p.BM}x${p.BN}x${p.BK} of ${p.WM}x${p.WN}, ${p.splits} spans`;
@@ -184,8 +198,10 @@ const label = (p: Tile) => `${p.BM}x${p.BN}x${p.BK} of ${p.WM}x${p.WN}, ${p.spli
 console.log(`${gpu.description.description}, tier ${gpu.caps.tier}`);
 const { bytes: copy } = await measureCopy(gpu);
 console.log(`copy rate ${(copy / 1e12).toFixed(2)} TB/s, read and written`);
-for (const [name, K, widths] of LAYERS)
-  for (const { name: what, calls, bytes, tiles } of problems(name, K, widths)) {
+for (const { names, make } of WORK) {
+  if (left() < 5) break;
+  if (!names.some((name) => name.includes(only))) continue;
+  for (const { name: what, calls, bytes, tiles } of make()) {
     if (!what.includes(only)) continue;
     if (left() < 5) break;
     const now = planGemm(gpu.caps, gemmShape(calls[0]))!;
@@ -211,23 +227,27 @@ for (const [name, K, widths] of LAYERS)
       if (held) gpu.write(out, held as Uint16Array<ArrayBuffer>);
       else gpu.clear(out);
       recording.replay();
-      const got = await gpu.read(out, Math.min(out.bytes / (out.dtype === 'f16' ? 2 : 4), 1 << 20));
+      const got = await gpu.read(out, Math.min(out.bytes / (out.dtype === 'f16' ? 2 : 4), 1 << 21));
       return out.dtype === 'f16' ? Float32Array.from(got, fromHalf) : (got as Float32Array);
     };
     const expected = await result(jobs[0]!.one);
-    const size = Math.hypot(...expected.subarray(0, 65536));
+    const size = distance(expected);
     await warm(jobs[0]!.all);
     for (const job of jobs) {
       if (!job || left() < 2) continue;
       const got = await result(job.one);
-      const off = Math.hypot(...got.subarray(0, 65536).map((v, i) => v - expected[i])) / size;
+      const off = distance(got, expected) / size;
       const { ns, spread } = await time(job.all, { warmMs: software ? 0 : 20 });
       const us = ns / 1e3 / calls.length;
+      const { m, n, r, blocks } = calls[0];
+      // Of blocks only the adapters' products have some, which memory bounds.
+      const speed = blocks ? '' : `${((2 * m * n * r) / us / 1e6).toFixed(0).padStart(5)} TFLOP/s`;
       console.log(
-        `${what.padEnd(28)} ${`${label(job.plan)}${job === jobs[0] ? ', now' : ''}`.padEnd(44)} ${us.toFixed(1).padStart(7)} µs ±${(100 * spread).toFixed(1)} % ${(bytes / us / copy / 1e-8).toFixed(0).padStart(3)} % of copy  off ${off.toExponential(1)}`,
+        `${what.padEnd(28)} ${`${label(job.plan)}${job === jobs[0] ? ', now' : ''}`.padEnd(44)} ${us.toFixed(1).padStart(7)} µs ±${(100 * spread).toFixed(1)} % ${(bytes / us / copy / 1e-8).toFixed(0).padStart(3)} % of copy${speed}  off ${off.toExponential(1)}`,
       );
       job.one.free();
       job.all.free();
     }
   }
+}
 process.exit(0);
