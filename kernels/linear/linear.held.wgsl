@@ -36,7 +36,7 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(num_workgroups) groups: v
   let chunks = shape.K / 32u;
   let lane = t % 32u;
 
-  for (var part = 0u; part < PARTS; part++) {
+  for (var part = 0u; part < PARTS; part++) { // unroll
     let c = min(part * T + t, chunks - 1u);
     // Row r of the block that turn d multiplies.
     var w: array<vec4<u32>, HELD>;
