@@ -190,11 +190,14 @@ function weightsOf(N: number, K: number): Weights {
       words: gpu.upload('words', 'u32', [N, K / 8], words),
       params: gpu.upload('params', 'u32', [N, G], params),
     },
-    row: (n) =>
-      Float64Array.from({ length: K }, (_, k) => {
+    row: (n) => {
+      const out = new Float64Array(K);
+      for (let k = 0; k < K; k++) {
         const p = params[n * G + (k >> 5)];
-        return fromHalf(p) * ((words[(n * K + k) >>> 3] >>> (4 * (k % 8))) & 15) + fromHalf(p >>> 16);
-      }),
+        out[k] = fromHalf(p) * ((words[(n * K + k) >>> 3] >>> (4 * (k % 8))) & 15) + fromHalf(p >>> 16);
+      }
+      return out;
+    },
   };
 }
 
