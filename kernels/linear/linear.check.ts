@@ -116,7 +116,9 @@ export async function run(g: Gpu, c: Case, forced?: Plan): Promise<string[]> {
   // two sums and the epilogue add a few. Where operands pass through f16, each weight is rounded to it (a subnormal
   // one by 2^-25). The store rounds once more.
   const f16 = xType === 'f16' && c.w !== 'f32';
-  const chained = forced?.form === 'skinny' ? 4 * forced.CHAIN * EPS.f16 : 0;
+  // Words whose products are added in f16: linear.held.wgsl's are those of a chunk.
+  const chain = forced?.form === 'skinny' ? forced.CHAIN : forced?.form === 'held' ? 4 : 0;
+  const chained = 4 * chain * EPS.f16;
   const expected = new Float64Array(M * ldy);
   const atol = new Float64Array(M * ldy);
   for (let m = 0; m < M; m++)

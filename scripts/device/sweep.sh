@@ -4,7 +4,8 @@
 # A run is a name and what it changes of all weights, lr 2e-4, 256 negatives, 4 epochs, seed 1 ("name: lora …" of LoRA, lr 1e-3,
 # 96 negatives). JOBS (4) at a time: one loads, judges or writes while others have the GPU. OPTIONS go to every `lacuna train` and
 # `rank`, such as --without-rationales. LIMIT: runs that are not done after so many seconds end with what their last epoch left.
-# OUT/sweep.txt gets a line a run: after every epoch MAP@25, recall@25, MAP@25 of seen and of unseen names; and a line a soup.
+# OUT/sweep.txt gets a line a run: after every epoch MAP@25, recall@25, MAP@25 of seen and of unseen names; the loss
+# of the last 100 steps; and a line a soup.
 set -uo pipefail
 out=${1:?usage: sweep.sh OUT MODEL DATA FOLD RUN... [-- SOUP...]} model=${2:?} data=${3:?} fold=${4:?}
 shift 4
@@ -24,8 +25,10 @@ run() { # NAME SETTINGS
   say "$name: $settings: $(node -e "
     const lines = require('fs').readFileSync('$work/$name.jsonl', 'utf8').trim().split('\n').filter(Boolean).map(JSON.parse);
     $four
-    const step = lines.findLast((e) => e.type === 'step');
-    console.log(...lines.filter((e) => e.type === 'epoch' && e.report).map((e) => four(e.report) + ' |'), step?.step, 'steps,', $SECONDS, 's');")"
+    const steps = lines.filter((e) => e.type === 'step');
+    const last = steps.slice(-100);
+    const loss = last.reduce((sum, e) => sum + e.loss, 0) / last.length;
+    console.log(...lines.filter((e) => e.type === 'epoch' && e.report).map((e) => four(e.report) + ' |'), 'loss', loss.toFixed(4), steps.length, 'steps,', Math.round(steps.at(-1)?.seconds), 's, done after', $SECONDS, 's');")"
 }
 
 soup() { # NAMES...
