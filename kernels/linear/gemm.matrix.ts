@@ -88,9 +88,12 @@ const SHORT_SUM = 192;
  *   short sum     32 x 64 a subgroup and not 64 x 64: half the sums a thread make room for twice the threads, and waiting
  *                 for memory is all that such a product does
  *
- * By rule alone for the others, a layer's dX and dW: 128 x 128 where that makes a hundred tiles, else 64 x 64. A sum is cut
- * into as many spans as make one wave: as many workgroups as run at once, which workgroup memory decides
- * (results/h200/occupancy.txt). One more than that runs after all others, and all take twice as long. Pure.
+ * and for a layer's dW (results/h200/weight-gradient.txt): 48 x 96 or 64 x 64 a subgroup of a step of 32, whichever leaves less
+ * of its tiles outside of out, as both do the same work a second.
+ *
+ * By rule alone for dX: 128 x 128 where that makes a hundred tiles, else 64 x 64. A sum is cut into as many spans as make one
+ * wave: as many workgroups as run at once, which workgroup memory decides (results/h200/occupancy.txt). One more than
+ * that runs after all others, and all take twice as long. A dW's sum is long: its waves may be several, if they are full. Pure.
  */
 export function planGemm(caps: Caps, s: GemmShape): GemmPlan | undefined {
   if (!caps.matrix || caps.subgroups?.min !== 32 || caps.subgroups.max !== 32) return undefined;
@@ -103,17 +106,18 @@ export function planGemm(caps: Caps, s: GemmShape): GemmPlan | undefined {
   const even = !s.blocks || s.blocks.widths.every((width) => width % 128 === 0);
   const large = even && Math.ceil(s.m / 128) * Math.ceil(s.n / 128) >= 100;
   const short = !s.byRows && s.r <= SHORT_SUM && s.right !== 'u32';
-  const most = (p: GemmPlan) => 16 * Math.max(stageVectors(p, s.byRows, true), stageVectors(p, s.byRows, false));
+  const bytes = (p: GemmPlan) => 16 * Math.max(stageVectors(p, s.byRows, true), stageVectors(p, s.byRows, false));
   /** How many of a plan's workgroups a processor's memory holds. */
-  const held = (p: GemmPlan) => Math.floor(caps.maxWorkgroupStorage / most(p));
-  const plan = (BM: number, BN: number, WM: number, WN: number): GemmPlan | undefined => {
-    const steps: GemmPlan['BK'][] = s.r > 256 || (s.r % 64 === 0 && !short) ? [64, 32, 16] : s.r > 16 ? [32, 16] : [16];
+  const held = (p: GemmPlan) => Math.floor(caps.maxWorkgroupStorage / bytes(p));
+  const plan = (BM: number, BN: number, WM: number, WN: number, spans = oneWave): GemmPlan | undefined => {
+    const deep = spans === oneWave && (s.r > 256 || (s.r % 64 === 0 && !short));
+    const steps: GemmPlan['BK'][] = deep ? [64, 32, 16] : s.r > 16 ? [32, 16] : [16];
     const plans = steps.map((BK): GemmPlan => ({ form: 'matrix', BM, BN, BK, WM, WN, splits: 1 }));
     const p = plans.find((p) => threads(p) <= caps.maxInvocations && held(p) > 0);
     if (!p) return undefined;
     const tiles = Math.ceil(s.m / BM) * Math.ceil(s.n / BN);
-    const wave = Math.floor((PROCESSORS * held(p)) / tiles);
-    return { ...p, splits: Math.max(1, Math.min(wave, Math.floor(longest / LEAST_SPAN), MOST_SPANS)) };
+    const most = Math.max(1, Math.min(Math.floor(longest / LEAST_SPAN), MOST_SPANS));
+    return { ...p, splits: spans(tiles, PROCESSORS * held(p), most) };
   };
   if (columns <= 96 && s.right !== 'u32') {
     const [BM, WM] = s.byRows ? [64, 16] : [128, 32];
@@ -124,8 +128,24 @@ export function planGemm(caps: Caps, s: GemmShape): GemmPlan | undefined {
     const p = plan(m, 128, m, 32);
     return p && held(p) > 1 ? p : plan(m, 64, m, 16);
   }
+  if (s.byRows && !s.blocks && s.right !== 'u32') {
+    const covered = (BM: number, BN: number) => Math.ceil(s.m / BM) * BM * Math.ceil(s.n / BN) * BN;
+    const oblong = covered(96, 192) <= covered(128, 128);
+    return oblong ? plan(96, 192, 48, 96, fullWaves) : plan(128, 128, 64, 64, fullWaves);
+  }
   if (!large) return plan(64, 64, 32, 32);
   return short ? plan(128, 128, 32, 64) : plan(128, 128, 64, 64);
+}
+
+/** Spans of a sum for workgroups that all run at once. */
+const oneWave = (tiles: number, atOnce: number, most: number): number =>
+  Math.max(1, Math.min(Math.floor(atOnce / tiles), most));
+
+/** The fewest spans whose waves are full by nine tenths, or the fullest. */
+function fullWaves(tiles: number, atOnce: number, most: number): number {
+  const full = (spans: number) => (tiles * spans) / (Math.ceil((tiles * spans) / atOnce) * atOnce);
+  const counts = Array.from({ length: most }, (_, i) => i + 1);
+  return counts.find((spans) => full(spans) >= 0.9) ?? counts.reduce((a, b) => (full(b) > full(a) ? b : a));
 }
 
 const threads = (p: GemmPlan) => (p.BM / p.WM) * (p.BN / p.WN) * 32;
