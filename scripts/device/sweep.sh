@@ -4,6 +4,7 @@
 # A run is a name and what it changes of all weights, lr 2e-4, 256 negatives, 4 epochs, seed 1 ("name: lora …" of LoRA, lr 1e-3,
 # 96 negatives). JOBS (4) at a time: one loads, judges or writes while others have the GPU. OPTIONS go to every `lacuna train` and
 # `rank`, such as --without-rationales. LIMIT: runs that are not done after so many seconds end with what their last epoch left.
+# KEEP: where the soup is left.
 # OUT/sweep.txt gets a line a run: after every epoch MAP@25, recall@25, MAP@25 of seen and of unseen names; the loss
 # of the last 100 steps; and a line a soup.
 set -uo pipefail
@@ -40,6 +41,7 @@ soup() { # NAMES...
   rm -f "$work/soup.parquet"
   # shellcheck disable=SC2086
   node "$cli" rank --model "$work/soup" --data "$data" --fold "$fold" ${OPTIONS:-} --out "$work/soup.parquet" >/dev/null 2>"$work/soup.log" || tail -n 2 "$work/soup.log"
+  [ -n "${KEEP:-}" ] && cp -r "$work/soup" "$KEEP"
   say "soup of ${#folders[@]}, $name: $(node "$cli" eval --predictions "$work/soup.parquet" --data "$data" --fold "$fold" --json |
     node -e "$four console.log(four(JSON.parse(require('fs').readFileSync(0, 'utf8'))))"), made after $made s, ranked after $SECONDS s"
 }
