@@ -1,6 +1,6 @@
 /** The texts of gemm.matrix.ts: that the plans fit the GPU they are for and that what is recorded there compiles. */
 import { expect, test } from 'vitest';
-import { SQUARE, square, stageBytes } from '../../scripts/device/adapters.tiles.ts';
+import { GRADIENT, SQUARE, square, stageBytes } from '../../scripts/device/adapters.tiles.ts';
 import type { Tensor } from '../../src/gpu/tensor.ts';
 import { compileAll, H200 } from '../../test/matrix_gpus.ts';
 import {
@@ -62,7 +62,7 @@ test.skipIf('Deno' in globalThis)('every product of a step has a plan, and its t
   await compileAll(texts);
 });
 
-test.skipIf('Deno' in globalThis)('the tiles that scripts/device/adapters.ts tries for dW compile', async () => {
+test.skipIf('Deno' in globalThis)('the tiles that scripts/device/adapters.ts tries for dW and dX compile', async () => {
   for (const tile of SQUARE) expect(stageBytes(tile)).toBeLessThanOrEqual(H200.maxWorkgroupStorage);
   const texts = new Set<string>();
   for (const [N, K] of [
@@ -79,6 +79,9 @@ test.skipIf('Deno' in globalThis)('the tiles that scripts/device/adapters.ts tri
       texts.add(gemmCode({ ...dW, add: tile.splits === 1 }, { form: 'matrix', ...tile }, 'f32'));
     }
   }
+  const [dy, out] = [tensor('f16', M, 1152), tensor('f16', M, 896)];
+  const dX = { ...common, left: dy, right: q4('offset16', 32), n: 896, r: 1152, out, outLd: 896 };
+  for (const tile of GRADIENT) texts.add(gemmCode(dX, { form: 'matrix', ...tile }, 'f16'));
   await compileAll(texts);
 });
 

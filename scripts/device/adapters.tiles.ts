@@ -1,4 +1,4 @@
-/** What adapters.ts tries: tiles of kernels/linear/gemm.matrix.ts by what is thin, and of whole layers' dW. */
+/** What adapters.ts tries: tiles of kernels/linear/gemm.matrix.ts by what is thin, and of whole layers' dW and dX. */
 import type { GemmPlan } from '../../kernels/linear/gemm.matrix.ts';
 
 export type Tile = Omit<GemmPlan, 'form'>;
@@ -56,6 +56,19 @@ export const SQUARE: Omit<Tile, 'splits'>[] = (
     [192, 192, 32, 96, 48],
   ] as const
 ).map(([BM, BN, BK, WM, WN]) => ({ BM, BN, BK, WM, WN }));
+
+/** dX's tiles of int4 layers, beside the plan's 128 x 128 x 64 of 64 x 64. */
+export const GRADIENT: Tile[] = (
+  [
+    [128, 128, 32, 64, 64],
+    [96, 128, 32, 48, 64],
+    [128, 64, 32, 64, 32],
+    [64, 128, 32, 32, 64],
+    [128, 128, 32, 32, 64],
+    [64, 64, 32, 32, 32],
+    [128, 128, 64, 64, 64],
+  ] as const
+).map(([BM, BN, BK, WM, WN]) => ({ BM, BN, BK, WM, WN, splits: 1 }));
 
 /** Bytes of workgroup memory where rows are summed over, as gemm.matrix.ts counts them. */
 export const stageBytes = (p: Omit<Tile, 'splits'>): number => 16 * p.BK * (p.BM / 8 + p.BN / 8 + 2);

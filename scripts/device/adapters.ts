@@ -1,11 +1,12 @@
 /**
  * Tiles of products of training beside the one that the plan takes, on tensors that no cache holds: an adapter's five, at
- * Qwen2.5's layers and 5,888 tokens, and the gradients of SmolLM2's weights, at 17,500 tokens and 6,900:
+ * Qwen2.5's layers and 5,888 tokens, the gradients of SmolLM2's weights, at 17,500 tokens and 6,900, and dX of int4 layers:
  *   . .device/base/unpack.sh && node /tmp/lacuna/bundle/adapters.mjs [--seconds 90] [--only WORD]
- * WORD is part of a name, e.g. dx, 0.5B, dW. `of copy`: the time that reading and writing each operand once takes at the copy
+ * WORD is part of a name, e.g. dx, 0.5B, dW, dX. `of copy`: the time that reading and writing each operand once takes at the copy
  * rate. Every tile's results are compared with the plan's, which the tests compare with the reference.
  */
 import { type Gemm, type GemmPlan, gemmShape, planGemm, recordGemm } from '../../kernels/linear/gemm.matrix.ts';
+import type { Q4Weight } from '../../kernels/linear/weights.ts';
 import { time } from '../../src/bench.ts';
 import { uniform } from '../../src/data/random.ts';
 import { Gpu } from '../../src/gpu/gpu.ts';
@@ -13,7 +14,7 @@ import { Recorder, type Recording } from '../../src/gpu/recorder.ts';
 import type { Tensor } from '../../src/gpu/tensor.ts';
 import { fromHalf, toHalf } from '../../src/half.ts';
 import { measureCopy } from '../../src/infer/measure.ts';
-import { flat, narrow, shallow, square, type Tile } from './adapters.tiles.ts';
+import { flat, GRADIENT, narrow, shallow, square, type Tile } from './adapters.tiles.ts';
 import { argument, remaining, warm } from './experiment.ts';
 
 const left = remaining(90);
@@ -47,6 +48,16 @@ const WEIGHTS: [name: string, N: number, K: number][] = software
       ['qkv', 960, 576],
       ['down', 576, 1536],
       ['o', 576, 576],
+    ];
+/** int4 layers whose dX planGemm's tiles make. */
+const GRADIENTS: [name: string, N: number, K: number][] = software
+  ? [['small', 128, 96]]
+  : [
+      ['0.5B gate, up', 9728, 896],
+      ['0.5B down', 896, 4864],
+      ['0.5B qkv', 1152, 896],
+      ['SmolLM2 gate, up', 3072, 576],
+      ['SmolLM2 down', 576, 1536],
     ];
 /** Rows that training all of SmolLM2 sees, of many negatives and of few, and how much of `square` is tried on them. */
 const ROWS: [rows: number, tiles: number, twice: number][] = software
@@ -92,6 +103,23 @@ function weightProblem(name: string, N: number, K: number, rows: number, tiles: 
   });
   return { name, calls, tiles, bytes: 2 * rows * (N + K) + 8 * N * K };
 }
+
+/** dX = dY W of an int4 layer, by a plan of gemm.matrix.ts, which is not always the one that the layer takes. */
+function gradientProblem(name: string, N: number, K: number): Problem {
+  const params = new Uint32Array((N * K) / 32).fill(toHalf(0.01) + 2 ** 16 * toHalf(-0.08));
+  const right: Q4Weight = {
+    ...{ kind: 'q4', N, K, group: 32, meta: 'offset16' },
+    words: gpu.upload('words', 'u32', [N, K / 8], words((N * K) / 8)),
+    params: gpu.upload('params', 'u32', [N, K / 32], params),
+  };
+  const rows = gpu.dim('rows', M);
+  const calls = copies(M * (N + K), (i): Gemm => {
+    const out = gpu.tensor(`dx ${i}`, 'f16', [M, K]);
+    return { left: filled(`dy ${i}`, 'f16', [M, N]), byRows: false, right, m: M, n: K, r: N, out, outLd: K, rows };
+  });
+  return { name, calls, tiles: GRADIENT, bytes: 2 * M * (N + K) + (N * K * 5) / 8 };
+}
+const words = (n: number) => Uint32Array.from({ length: n }, () => unit() * 2 ** 32);
 
 const nameOf = (layer: string, product: string) => `${layer}  ${product}`;
 
@@ -180,6 +208,10 @@ const WORK: { names: string[]; make: () => Problem[] }[] = [
       return { names: [name], make: () => [weightProblem(name, N, K, rows, square(N, K, rows, tiles, twice))] };
     }),
   ),
+  ...GRADIENTS.map(([layer, N, K]) => {
+    const name = nameOf(layer, 'dX = dY W, int4');
+    return { names: [name], make: () => [gradientProblem(name, N, K)] };
+  }),
   ...LAYERS.map(([layer, K, widths]) => ({
     names: PRODUCTS.map((product) => nameOf(layer, product)),
     make: () => adapterProblems(layer, K, widths),
