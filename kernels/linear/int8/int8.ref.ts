@@ -1,19 +1,19 @@
 /** What the i8 product means, in float64 and whole numbers. Layouts: int8.*.wgsl. */
 type Numbers = ArrayLike<number>;
 
-/** Where number k of a row lies in tiles of 16 x 32, K columns in all; `cores`: int8.requantize.wgsl. */
-export function tileIndex(row: number, k: number, K: number, cores: boolean): number {
+/** Where number k of a row lies in tiles of 16 x 32, K columns in all; `squares`: as int8.requantize.wgsl makes them. */
+export function tileIndex(row: number, k: number, K: number, squares: boolean): number {
   const [r, c, byte] = [row % 16, Math.floor(k / 16) % 2, k % 16];
-  const vector = cores ? 16 * Math.floor(r / 8) + 8 * c + (r % 8) : 2 * r + c;
+  const vector = squares ? 16 * Math.floor(r / 8) + 8 * c + (r % 8) : 2 * r + c;
   return (Math.floor(row / 16) * (K / 32) + Math.floor(k / 32)) * 512 + 16 * vector + byte;
 }
 
 /** Rows of whole numbers out of tiles: [rows, K]. */
-export function fromTiles(tiles: Int8Array, rows: readonly number[], K: number, cores: boolean): Int8Array[] {
+export function fromTiles(tiles: Int8Array, rows: readonly number[], K: number, squares: boolean): Int8Array[] {
   return rows.map((row) => {
     const out = new Int8Array(K);
     for (let k = 0; k < K; k += 16) {
-      const at = tileIndex(row, k, K, cores);
+      const at = tileIndex(row, k, K, squares);
       out.set(tiles.subarray(at, at + 16), k);
     }
     return out;
@@ -51,19 +51,19 @@ export function roundingError(q: Int8Array, row: Numbers, scale: number): number
 export const ROUNDING = 0.5 + 127 * 32 * 2 ** -24;
 
 /**
- * y of an exact sum, and how far off the kernel may be: sum to f32, the product of the scales and that with the sum round once
- * each, as does what is added after, and the store.
+ * y of an exact sum, and how far off the kernel may be: sum to f32, the two products of the scales and that with the sum round
+ * once each, as does what is added after, and the store.
  */
 export function epilogueRef(
   sum: number,
   sx: number,
   sw: number,
   y: 'f16' | 'f32',
-  { bias = 0, held = 0 }: { bias?: number; held?: number } = {},
+  { bias = 0, held = 0, scale = 1 }: { bias?: number; held?: number; scale?: number } = {},
 ): { value: number; allowed: number } {
-  const scaled = sum * sx * sw;
+  const scaled = scale * sum * sx * sw;
   const value = scaled + bias + held;
   const size = Math.abs(scaled) + Math.abs(bias) + Math.abs(held);
   const store = y === 'f16' ? 2 ** -11 * Math.abs(value) + 2 ** -25 : 0;
-  return { value, allowed: size * 6 * 2 ** -24 + store };
+  return { value, allowed: size * 8 * 2 ** -24 + store };
 }

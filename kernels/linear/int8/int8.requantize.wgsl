@@ -1,17 +1,15 @@
 // int4 weights (weights.ts) as i8, one scale a row: scale[n] = max_k |w[n, k]| / 127, q[n, k] = w[n, k] / scale[n], rounded to the
-// nearest. In tiles of 16 rows x 32 k, 512 bytes each, one row of tiles after the other.
+// nearest. In tiles of 16 rows x 32 k, 512 bytes each, one row of tiles after the other. A tile's 32 vectors of 16 bytes lie as
+// four squares of eight rows x 16 bytes, so that threads that copy neighbours to rows of workgroup memory meet no bank conflicts.
 //
 //   words    u32 [N, K / 8], two at a time: K is a multiple of 32
 //   out      i8 [N rounded up to 16, KP] in tiles; k from K on are 0, rows from N on repeat the last
 //   scale    f32 [N]
 //   params   u32 [N, GROUPS], or [N, 2 GROUPS] where WIDE
 //
-// A tile's 32 vectors of 16 bytes lie row after row, two each, for matrices that are loaded from it; or, with CORES, as four
-// squares of eight rows x 16 bytes, so that threads that copy neighbours to rows of workgroup memory meet no bank conflicts.
-//
 // A workgroup makes 16 rows, a thread every T / 32-th tile's part of one row, looked at twice: the largest, then all. Bound
 // by memory: K / 2 bytes in (the second time from the L2), K out.
-// Constants: N, K, KP, GROUP (a multiple of 16), GROUPS, ZERO_POINT (zero16), WIDE (offset32), CORES, T (threads, a multiple of 32).
+// Constants: N, K, KP, GROUP (a multiple of 16), GROUPS, ZERO_POINT (zero16), WIDE (offset32), T (threads, a multiple of 32).
 
 @group(0) @binding(0) var<storage, read> words: array<vec2<u32>>;
 @group(0) @binding(1) var<storage, read_write> out: array<vec4<u32>>;
@@ -28,8 +26,8 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(num_workgroups) groups: v
   let block = wg.x + wg.y * groups.x;
   if (block * 16u >= N) { return; }
   let v = t % 32u;
-  let in_block = select(v / 2u, v / 16u * 8u + v % 8u, CORES);
-  let half = select(v % 2u, v / 8u % 2u, CORES);
+  let in_block = v / 16u * 8u + v % 8u;
+  let half = v / 8u % 2u;
   let n = min(block * 16u + in_block, N - 1u);
   let first = n * (K / 16u) + half;
 
@@ -42,9 +40,9 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(num_workgroups) groups: v
   partial[t] = max(max(most.x, most.y), max(most.z, most.w));
   workgroupBarrier();
   var largest = 0.0;
-  // The thread of the row's other half is 1 further, or 8.
+  // The thread of the row's other half is 8 away.
   for (var i = 0u; i < STEP; i++) {
-    largest = max(largest, max(partial[32u * i + v], partial[32u * i + (v ^ select(1u, 8u, CORES))]));
+    largest = max(largest, max(partial[32u * i + v], partial[32u * i + (v ^ 8u)]));
   }
   if (t < 32u && half == 0u && block * 16u + in_block < N) { scale[n] = largest / 127.0; }
   let inverse = select(0.0, 127.0 / largest, largest > 0.0);

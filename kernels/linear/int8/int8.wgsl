@@ -1,9 +1,8 @@
-// y[m, COLUMN + n] (+)= sx[m] · sw[n] · Σk x[m, k] W[n, k] + bias[n] for many rows, x and W in i8, on subgroup matrices (tensor
-// cores): i8 x i8 -> i32, 16 x 16 x 32. The sums are whole numbers and exact: 127 · 127 · K < 2^31 up to K = 133,000.
+// y[m, COLUMN + n] (+)= SCALE · sx[m] · sw[n] · Σk x[m, k] W[n, k] + bias[n] for many rows, x and W in i8, on subgroup matrices
+// (tensor cores): i8 x i8 -> i32, 16 x 16 x 32. The sums are whole numbers and exact: 127 · 127 · K < 2^31 up to K = 133,000.
 //
 //   x       i8 in tiles of 16 x 32 (int8.quantize.wgsl), rows rounded up to M16; matrices are loaded straight from it
-//   w       i8 in tiles of 16 x 32 (int8.requantize.wgsl), rows rounded up to 16; with STAGES copied to workgroup memory in
-//           rows, from tiles made of CORES; without loaded straight from tiles made of rows
+//   w       i8 in tiles of 16 x 32 (int8.requantize.wgsl), rows rounded up to 16; copied to workgroup memory in rows
 //   y       f16 or f32 [M, LDY], four at a time (Y)
 //   sx, sw  f32 [M], [N]
 //   bias    f32 [N]        bound also where BIAS is false
@@ -11,17 +10,17 @@
 //
 // After linear.tall.wgsl: a workgroup makes BM x BN outputs, BK of k at a time, a subgroup WM x WN of them; matrices of x are
 // loaded AHEAD times 32 of k before they are multiplied. They are loaded past the end of a row of tiles as well, and never
-// used: both operands have AHEAD tiles more than they need at their ends. W has two stages by turns, or one, or none.
+// used: x has AHEAD tiles more than it needs at its end. W has two stages, by turns.
 //
 // Loops marked `unroll` are written out by int8.ts, and what is between the marks `turn` once for each stage, and at the mark
 // `last` for an odd step: NOW is the stage that is multiplied, NEXT the one that is filled. Constants: M16, N, K (as in the
-// tiles, a multiple of BK), LDY, COLUMN, ADD, BIAS, and what int8.ts makes of the plan.
+// tiles, a multiple of BK), LDY, COLUMN, SCALE, ADD, BIAS, and what int8.ts makes of the plan.
 
 const STEPS = K / BK;
 const TILES_N = (N + BN - 1u) / BN;
 const N16 = (N + 15u) / 16u * 16u;
 const LINE = BK / 16u + 1u;      // vectors in a row of a stage: odd, so that eight rows of one column lie in different banks
-const STRIP = EW / 4u + 2u;      // vectors in a row of the epilogue's memory, padded too
+const STRIP = 6u;                // vectors in a row of the epilogue's memory, 16 columns, padded too
 const TILES_K = K;               // vectors from a tile to the one below
 const TILE = 32u;                // and to the next 32 of k
 
@@ -33,7 +32,8 @@ const TILE = 32u;                // and to the next 32 of k
 @group(0) @binding(5) var<storage, read> sw: array<vec4<f32>>;
 @group(0) @binding(6) var<storage, read> bias: array<vec4<f32>>;
 
-// stages
+var<workgroup> stage: array<vec4<u32>, STAGE>;
+var<workgroup> stage2: array<vec4<u32>, STAGE>;
 
 /// Vector j of a step of W.
 fn read_w(j: u32, n1: u32, step: u32) -> vec4<u32> { return w[(n1 / 16u + j / BK) * TILES_K + step * BK + j % BK]; }
@@ -59,51 +59,34 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(num_workgroups) groups: v
   let sm = subgroup / (BN / WN) * WM;
   let sn = subgroup % (BN / WN) * WN;
   let a_from = (m1 + sm) / 16u * TILES_K;
-  let b_from = select((n1 + sn) / 16u * TILES_K, sn * LINE, STAGED);
+  let b_from = sn * LINE;
   var ws: array<vec4<u32>, W_LOADS>;
   var acc: array<subgroup_matrix_result<i32, 16, 16>, FM * FN>;
   var a: array<subgroup_matrix_left<i8, 32, 16>, SETS * FM>;
-  var b: array<subgroup_matrix_right<i8, 16, 32>, B_SETS>;
+  var b: array<subgroup_matrix_right<i8, 16, 32>, 2>;
 
+  // The first step is staged, the second read.
   for (var i = 0u; i < W_LOADS; i++) { // unroll
-    if (STAGED) { ws[i] = read_w(t + i * T, n1, 0u); }
+    ws[i] = read_w(t + i * T, n1, 0u);
   }
-  if (TURNS == 2u) {
-    // The first step is staged, the second read.
-    for (var i = 0u; i < W_LOADS; i++) { // unroll
-      stage[to_stage(t + i * T)] = ws[i];
-      ws[i] = read_w(t + i * T, n1, min(1u, STEPS - 1u));
-    }
-    workgroupBarrier();
+  for (var i = 0u; i < W_LOADS; i++) { // unroll
+    stage[to_stage(t + i * T)] = ws[i];
+    ws[i] = read_w(t + i * T, n1, min(1u, STEPS - 1u));
   }
+  workgroupBarrier();
   for (var h = 0u; h < AHEAD; h++) { // unroll
     for (var i = 0u; i < FM; i++) { // unroll
       a[h * FM + i] = subgroupMatrixLoad<subgroup_matrix_left<i8, 32, 16>, row_major>(&x, a_from + i * TILES_K + h * TILE, 2u);
     }
   }
-  for (var h = 0u; h < B_AHEAD; h++) { // unroll
-    if (!STAGED) { b[h] = load_b(b_from, h); }
-  }
 
-  for (var pair = 0u; pair < STEPS / TURNS * TURNS + zero; pair += TURNS) {
+  for (var pair = 0u; pair < STEPS / 2u * 2u + zero; pair += 2u) {
     // turn
     {
       let step = pair + TURN;
-      let after = min(step + TURNS, STEPS - 1u);
+      let after = min(step + 2u, STEPS - 1u);
       let a_now = a_from + step * BK;
-      let b_now = select(b_from + step * BK, b_from, STAGED);
-      if (STAGED && TURNS == 1u) {
-        for (var i = 0u; i < W_LOADS; i++) { // unroll
-          stage[to_stage(t + i * T)] = ws[i];
-        }
-        workgroupBarrier();
-        for (var i = 0u; i < W_LOADS; i++) { // unroll
-          ws[i] = read_w(t + i * T, n1, after);
-        }
-      }
-      for (var h = 0u; h < B_AHEAD; h++) { // unroll
-        if (STAGED) { b[h] = load_b_NOW(b_now, h); }
-      }
+      b[0] = subgroupMatrixLoad<subgroup_matrix_right<i8, 16, 32>, col_major>(&NOW, b_from, LINE);
       // g: 16 of n of 32 of k.
       for (var g = 0u; g < KK_FN; g++) { // unroll
         for (var i = 0u; i < FM; i++) { // unroll
@@ -112,40 +95,39 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(num_workgroups) groups: v
               &x, a_now + i * TILES_K + (g / FN + AHEAD) * TILE, 2u);
           }
         }
-        if (!STAGED || g + B_AHEAD < KK_FN) { b[(g + B_AHEAD) % B_SETS] = load_b_NOW(b_now, g + B_AHEAD); }
+        if (g + 1u < KK_FN) {
+          b[(g + 1u) % 2u] = subgroupMatrixLoad<subgroup_matrix_right<i8, 16, 32>, col_major>(
+            &NOW, b_from + (g + 1u) % FN * 16u * LINE + (g + 1u) / FN * 2u, LINE);
+        }
         for (var q = 0u; q < W_LOADS; q++) { // unroll
-          if (TURNS == 2u && g == q * KK_FN / W_LOADS) {
+          if (g == q * KK_FN / W_LOADS) {
             NEXT[to_stage(t + q * T)] = ws[q];
             ws[q] = read_w(t + q * T, n1, after);
           }
         }
         for (var i = 0u; i < FM; i++) { // unroll
           acc[i * FN + g % FN] = subgroupMatrixMultiplyAccumulate(
-            a[(TURN * KK + g / FN) % SETS * FM + i], b[g % B_SETS], acc[i * FN + g % FN]);
+            a[(TURN * KK + g / FN) % SETS * FM + i], b[g % 2u], acc[i * FN + g % FN]);
         }
       }
-      if (STAGED) { workgroupBarrier(); }
+      workgroupBarrier();
     }
     // turn
   }
   // The last of an odd number of steps.
   // last
 
-  // A matrix has no element access: 16 rows at a time go through workgroup memory, EW columns of a subgroup at once.
+  // A matrix has no element access: 16 rows and columns of a subgroup at a time go through workgroup memory.
   let strip = subgroup * 16u * STRIP;
-  let em = lane / (EW / 4u);
-  let en = lane % (EW / 4u);
   for (var i = 0u; i < FM; i++) { // unroll
-    for (var h = 0u; h < E_PARTS; h++) { // unroll
-      for (var j = 0u; j < EN; j++) { // unroll
-        subgroupMatrixStore<row_major>(&stage, strip + j * 4u, acc[i * FN + h * EN + j], STRIP);
-      }
+    for (var j = 0u; j < FN; j++) { // unroll
+      subgroupMatrixStore<row_major>(&stage, strip, acc[i * FN + j], STRIP);
       workgroupBarrier();
-      for (var e = 0u; e < E_STEPS; e++) { // unroll
-        let row = em + e * (16u / E_STEPS);
+      for (var e = 0u; e < HALVES; e++) { // unroll
+        let row = lane / 4u + e * 8u;
         let m = m1 + sm + i * 16u + row;
-        let n = n1 + sn + h * EW + en * 4u;
-        if (full || (m >= m0 && m < rows && n >= n0 && n < N)) { put(m, n, stage[strip + row * STRIP + en]); }
+        let n = n1 + sn + j * 16u + lane % 4u * 4u;
+        if (full || (m >= m0 && m < rows && n >= n0 && n < N)) { put(m, n, stage[strip + row * STRIP + lane % 4u]); }
       }
       workgroupBarrier();
     }
@@ -153,7 +135,7 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(num_workgroups) groups: v
 }
 
 fn put(m: u32, n: u32, sum: vec4<u32>) {
-  var v = vec4<f32>(bitcast<vec4<i32>>(sum)) * (sx[m] * sw[n / 4u]);
+  var v = vec4<f32>(bitcast<vec4<i32>>(sum)) * (SCALE * sx[m] * sw[n / 4u]);
   if (BIAS) { v += bias[n / 4u]; }
   let at = (m * LDY + COLUMN + n) / 4u;
   if (ADD) { v += vec4<f32>(y[at]); }
