@@ -14,6 +14,8 @@ export interface BenchCase {
   bytes: number;
   /** Of one call, a multiplication and an addition counted as two. */
   flops: number;
+  /** What multiplies, where it is not what the GPU's ceiling is measured with. */
+  operands?: 'i8';
   /**
    * How many calls `record` makes, 1 by default. More, each with operands of its own, is for those that would otherwise
    * stay in a cache, which in a model they do not.
@@ -95,6 +97,7 @@ export interface Measured extends Timing {
   shape: string;
   bytes: number;
   flops: number;
+  operands?: 'i8';
   /** The labels of the dispatches that a call made, in order: which forms ran. */
   forms: string[];
   /** Where they are several and the GPU has timestamps: nanoseconds of each, in a pass of its own, which costs some more. */
@@ -105,7 +108,7 @@ export interface Measured extends Timing {
 
 /** Records, runs and checks a case, and times it. What it made is freed, whatever happens. */
 export async function measure(gpu: Gpu, c: BenchCase, effort: Effort = {}): Promise<Measured> {
-  const { kernel, shape, bytes, flops, calls = 1 } = c;
+  const { kernel, shape, bytes, flops, operands, calls = 1 } = c;
   const r = new Recorder(gpu);
   let recording: Recording | undefined;
   try {
@@ -116,7 +119,8 @@ export async function measure(gpu: Gpu, c: BenchCase, effort: Effort = {}): Prom
     const { ns, spread, clock } = await time(recording, effort);
     const forms = r.dispatches.slice(0, r.dispatches.length / calls).map(({ label }) => label);
     const parts = forms.length > 1 && clock === 'gpu' ? await partsOf(recording, forms.length) : undefined;
-    return { kernel, shape, bytes, flops, forms, ...(parts && { parts }), error, ns: ns / calls, spread, clock };
+    const what = { kernel, shape, bytes, flops, ...(operands && { operands }) };
+    return { ...what, forms, ...(parts && { parts }), error, ns: ns / calls, spread, clock };
   } finally {
     recording?.free();
     c.free();

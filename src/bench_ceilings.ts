@@ -17,6 +17,8 @@ export interface Ceilings {
   multiply: number;
   /** What multiplied: 'subgroup matrices f16 -> f32' or 'f32'. */
   unit: string;
+  /** The same of whole numbers, i8 -> i32, where subgroup matrices take them. */
+  multiplyI8?: number;
 }
 
 /** Throws a UserError where the GPU copies or multiplies wrongly. */
@@ -27,7 +29,8 @@ export async function measureCeilings(gpu: Gpu): Promise<Ceilings> {
   for (let i = 0; i < 3; i++) copy = Math.max(copy, (await measureCopy(gpu)).bytes);
   if (gpu.caps.matrix) {
     const multiply = await matrixRate(gpu, { effort });
-    return { copy, multiply, unit: 'subgroup matrices f16 -> f32' };
+    const multiplyI8 = gpu.caps.matrixI8 ? await matrixRate(gpu, { effort, type: 'i8' }) : undefined;
+    return { copy, multiply, unit: 'subgroup matrices f16 -> f32', ...(multiplyI8 && { multiplyI8 }) };
   }
   return { copy, multiply: await plainRate(gpu, effort), unit: 'f32' };
 }
@@ -70,30 +73,37 @@ y[id.x] = ${each.map((i) => `c${i}`).join(' + ')};
 /** FLOP a second of multiply-accumulate alone; `reload`: with its operands read from workgroup memory each time. */
 export async function matrixRate(
   gpu: Gpu,
-  { reload = false, effort = {} }: { reload?: boolean; effort?: Effort } = {},
+  {
+    reload = false,
+    effort = {},
+    type = 'f16',
+  }: { reload?: boolean; effort?: Effort /** f16 into f32, or i8 into i32. */; type?: 'f16' | 'i8' } = {},
 ): Promise<number> {
   const [groups, rounds] = [264, 2000];
   // Of a subgroup, so that none waits for its last sum.
   const SUMS = 16;
-  const random = Uint16Array.from({ length: 10240 }, (_, i) => toHalf(Math.sin(7919 * i)));
+  const { K, sum } = { f16: { K: 16, sum: 'f32' }, i8: { K: 32, sum: 'i32' } }[type];
+  const random = Uint16Array.from({ length: 10240 }, (_, i) =>
+    type === 'f16' ? toHalf(Math.sin(7919 * i)) : 65536 * Math.abs(Math.sin(7919 * i)),
+  );
   const x = gpu.upload('x', 'f16', [random.length], random);
-  const y = gpu.tensor('y', 'f32', [groups * 4 * SUMS * 256]);
+  const y = gpu.tensor('y', type === 'f16' ? 'f32' : 'u32', [groups * 4 * SUMS * 256]);
   const operands = (at: string) =>
     [0, 1, 2, 3].map(
       (i) =>
-        `a[${i}] = subgroupMatrixLoad<subgroup_matrix_left<f16, 16, 16>, row_major>(&s, ${i * 80}u + t / 32u % 2u * 320u + ${at}, 5u);
-b[${i}] = subgroupMatrixLoad<subgroup_matrix_right<f16, 16, 16>, col_major>(&s, ${640 + i * 80}u + t / 64u * 320u + ${at}, 5u);`,
+        `a[${i}] = subgroupMatrixLoad<subgroup_matrix_left<${type}, ${K}, 16>, row_major>(&s, ${i * 80}u + t / 32u % 2u * 320u + ${at}, 5u);
+b[${i}] = subgroupMatrixLoad<subgroup_matrix_right<${type}, 16, ${K}>, col_major>(&s, ${640 + i * 80}u + t / 64u * 320u + ${at}, 5u);`,
     );
   const sums = Array.from({ length: SUMS }, (_, i) => i);
   const body = `@group(0) @binding(0) var<storage, read> x: array<vec4<u32>>;
-@group(0) @binding(1) var<storage, read_write> y: array<vec4<f32>>;
+@group(0) @binding(1) var<storage, read_write> y: array<vec4<${sum}>>;
 var<workgroup> s: array<vec4<u32>, 1280>;
 @compute @workgroup_size(128) fn main(@builtin(workgroup_id) w: vec3<u32>, @builtin(local_invocation_index) t: u32) {
 for (var i = t; i < 1280u; i += 128u) { s[i] = x[i]; }
 workgroupBarrier();
-var a: array<subgroup_matrix_left<f16, 16, 16>, 4>;
-var b: array<subgroup_matrix_right<f16, 16, 16>, 4>;
-var c: array<subgroup_matrix_result<f32, 16, 16>, ${SUMS}>;
+var a: array<subgroup_matrix_left<${type}, ${K}, 16>, 4>;
+var b: array<subgroup_matrix_right<${type}, 16, ${K}>, 4>;
+var c: array<subgroup_matrix_result<${sum}, 16, 16>, ${SUMS}>;
 ${reload ? '' : operands('0u').join('\n')}
 for (var k = 0u; k < ${rounds}u; k++) {
 ${reload ? operands('(k % 2u) * 2u').join('\n') : ''}
@@ -107,7 +117,8 @@ ${sums.map((i) => `subgroupMatrixStore<row_major>(&y, ((w.x * 4u + t / 32u) * ${
   const { ns } = await time(await r.finish(), effort);
   const end = await gpu.read(y, SUMS * 256);
   gpu.free(x, y);
-  if (!end.every(Number.isFinite))
+  // Whole numbers are finite, and not all 0.
+  if (type === 'f16' ? !end.every(Number.isFinite) : !end.some((v) => v !== 0))
     throw new UserError(`${gpu.description.description}: multiplies wrongly: update the GPU's driver`);
-  return (groups * 4 * SUMS * 8192 * rounds * 1e9) / ns;
+  return (groups * 4 * SUMS * 512 * K * rounds * 1e9) / ns;
 }

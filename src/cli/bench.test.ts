@@ -45,6 +45,10 @@ describe('shares and comparisons', () => {
     // 1000 bytes at 4 GB/s take 250 ns, 2000 FLOP at 4 GFLOP/s 500 ns.
     expect(share(one(), run([]).ceilings)).toEqual({ share: 0.5, bound: 'multiply' });
     expect(share(one({ flops: 0 }), run([]).ceilings)).toEqual({ share: 0.25, bound: 'copy' });
+    // What multiplies i8 has a ceiling of its own.
+    const ceilings = { ...run([]).ceilings, multiplyI8: 6e9 };
+    expect(share(one({ operands: 'i8' }), ceilings).share).toBeCloseTo(1 / 3);
+    expect(formatRun(run([one({ operands: 'i8' })], { ceilings }))).toContain('33 % of i8');
   });
 
   test('an error above its tolerance, or none that is a number, fails', () => {
@@ -85,7 +89,7 @@ describe('shares and comparisons', () => {
 
 describe('run files', () => {
   test('what is written is read', () => {
-    const made = run([one(), one({ error: null }), one({ forms: ['a', 'b'], parts: [1, 2] })]);
+    const made = run([one(), one({ error: null }), one({ forms: ['a', 'b'], parts: [1, 2] }), one({ operands: 'i8' })]);
     expect(parseRun(JSON.stringify(made), 'run.json')).toEqual(made);
   });
 

@@ -10,6 +10,7 @@ import { bench as embedBackward } from '../../kernels/embed_backward/embed_backw
 import { bench as gradNorm } from '../../kernels/grad_norm/grad_norm.bench.ts';
 import { bench as l2NormalizeBackward } from '../../kernels/l2_normalize/l2_normalize.backward.bench.ts';
 import { bench as l2Normalize } from '../../kernels/l2_normalize/l2_normalize.bench.ts';
+import { bench as linearInt8 } from '../../kernels/linear/int8/int8.bench.ts';
 import { bench as linearBackward } from '../../kernels/linear/linear.backward.bench.ts';
 import { bench as linear } from '../../kernels/linear/linear.bench.ts';
 import { bench as lora } from '../../kernels/lora/lora.bench.ts';
@@ -27,6 +28,7 @@ import type { Bench } from '../bench.ts';
 /** In the order of a training step: forward, the loss, backward, the optimiser. */
 export const BENCHES: readonly Bench[] = [
   linear,
+  linearInt8,
   lora,
   attention,
   embed,

@@ -18,7 +18,7 @@ export function heading(run: Omit<Run, 'cases' | 'skipped'>): string {
   const { ceilings: c } = run;
   return [
     `${run.gpu}, tier ${run.tier}; ${run.driver}; ${run.runtime}; lacuna ${run.lacuna}${run.commit ? ` at ${run.commit}` : ''}; ${run.date}`,
-    `ceilings measured now: copy ${rate(c.copy)}, multiply-accumulate ${speed(c.multiply)} (${c.unit})`,
+    `ceilings measured now: copy ${rate(c.copy)}, multiply-accumulate ${speed(c.multiply)} (${c.unit})${c.multiplyI8 ? `, ${speed(c.multiplyI8)} (i8 -> i32)` : ''}`,
     '',
   ].join('\n');
 }
@@ -46,7 +46,7 @@ export function formatRun(run: Run): string {
       `±${(100 * c.spread).toFixed(1)} %`,
       digits(c.bytes / c.ns),
       c.flops ? digits(c.flops / c.ns / per) : '',
-      `${percent(part)} of ${bound === 'copy' ? 'copy' : 'mult.'}`,
+      `${percent(part)} of ${bound === 'copy' ? 'copy' : (c.operands ?? 'mult.')}`,
       c.error === null ? 'not finite' : c.error.toFixed(3),
       passed(c) ? '' : 'FAILED',
       forms(c.forms, c.parts),

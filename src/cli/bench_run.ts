@@ -15,6 +15,8 @@ const Case = z.object({
   clock: z.enum(['gpu', 'host']),
   bytes: z.number(),
   flops: z.number(),
+  /** What multiplies, where that is not the ceiling's unit. */
+  operands: z.literal('i8').optional(),
   /** Largest error over its tolerance; null where it was not finite. Above 1 or null, the check has failed. */
   error: z.number().nullable(),
 });
@@ -29,7 +31,7 @@ const Run = z.object({
   driver: z.string(),
   tier: z.string(),
   /** Bytes and FLOP a second, measured in the same run. */
-  ceilings: z.object({ copy: z.number(), multiply: z.number(), unit: z.string() }),
+  ceilings: z.object({ copy: z.number(), multiply: z.number(), unit: z.string(), multiplyI8: z.number().optional() }),
   cases: z.array(Case),
   /** Cases that could not run here, and why. */
   skipped: z.array(z.object({ kernel: z.string(), shape: z.string(), reason: z.string() })),
@@ -60,8 +62,12 @@ export function parseRun(text: string, path: string): Run {
  * The roofline: the least time that copying the case's bytes and doing its FLOPs can take at this GPU's ceilings, over
  * the time it took. Above 1 where operands lie in a cache that is faster than the copy.
  */
-export function share(c: Case, { copy, multiply }: Run['ceilings']): { share: number; bound: 'copy' | 'multiply' } {
-  const [move, compute] = [(c.bytes * 1e9) / copy, (c.flops * 1e9) / multiply];
+export function share(
+  c: Case,
+  { copy, multiply, multiplyI8 }: Run['ceilings'],
+): { share: number; bound: 'copy' | 'multiply' } {
+  const most = c.operands === 'i8' ? (multiplyI8 ?? multiply) : multiply;
+  const [move, compute] = [(c.bytes * 1e9) / copy, (c.flops * 1e9) / most];
   return move > compute ? { share: move / c.ns, bound: 'copy' } : { share: compute / c.ns, bound: 'multiply' };
 }
 
