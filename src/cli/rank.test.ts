@@ -35,4 +35,13 @@ describe('rank refuses', () => {
     await expect(refused).rejects.toThrow(UserError);
     await expect(refused).rejects.toThrow(message);
   });
+
+  test('activations in another form than int8', async () => {
+    const said: string[] = [];
+    const program = new Command('lacuna').exitOverride().configureOutput({ writeErr: (text) => said.push(text) });
+    rankCommand(program);
+    program.commands[0].exitOverride().configureOutput({ writeErr: (text) => said.push(text) });
+    const args = ['rank', ...one, ...texts('What is 1 + 1?', '2', '3'), '--activations', 'int4'];
+    await expect(program.parseAsync(args, { from: 'user' })).rejects.toThrow('must be one of int8');
+  });
 });

@@ -198,8 +198,9 @@ export async function embedPassages(
 ): Promise<Float32Array> {
   if (!o.cache) return embedWithProgress(embedder, names, 'taxonomy');
   const { maxLength, pooling, gpu, dimensions } = embedder;
-  // Undefined it leaves no trace in the key, so that vectors from before there was a --tuned count.
-  const settings = { maxLength, pooling, quantize: o.quantize, activation: gpu.activation, tuned: o.tuned };
+  // Undefined they leave no trace in the key, so that vectors from before there was a --tuned or --activations count.
+  const { quantize, tuned, activations } = o;
+  const settings = { maxLength, pooling, quantize, activation: gpu.activation, tuned, activations };
   const key = await fingerprint(await modelFiles(path, o.adapter), settings);
   const cache = await VectorCache.open(join(modelCacheDir(), '..', 'vectors'), key, dimensions);
   return cache.vectors(names, (missing) => embedWithProgress(embedder, missing, 'taxonomy'));

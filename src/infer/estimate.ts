@@ -2,7 +2,7 @@
 import type { ModelConfig } from '../formats/config.ts';
 import type { Checkpoint } from '../formats/stored.ts';
 import type { Caps } from '../gpu/adapter.ts';
-import { activationBytes, tileBytes } from '../model/decoder.ts';
+import { activationBytes, int8Bytes, tileBytes } from '../model/decoder.ts';
 import { layerPaths } from '../model/load.ts';
 
 export interface Estimate {
@@ -49,13 +49,15 @@ export function weightBytes(checkpoint: Checkpoint, caps: Caps, quantize: boolea
 export function estimate(
   checkpoint: Checkpoint,
   caps: Caps,
-  job: { lengths: ArrayLike<number>; batchTokens: number; quantize: boolean },
+  job: { lengths: ArrayLike<number>; batchTokens: number; quantize: boolean; int8?: boolean },
 ): Estimate {
   const { config } = checkpoint;
   const { lengths, batchTokens } = job;
   const weights = weightBytes(checkpoint, caps, job.quantize);
-  const tiles = caps.matrix ? tileBytes(config, 'forward') : 0;
-  const activations = batchTokens * (activationBytes(config, caps.f16 ? 'f16' : 'f32').perToken + tiles);
+  const int8 = job.int8 ? int8Bytes(config) : undefined;
+  const tiles = int8 ? int8.perToken : caps.matrix ? tileBytes(config, 'forward') : 0;
+  const perToken = activationBytes(config, caps.f16 ? 'f16' : 'f32').perToken + tiles;
+  const activations = batchTokens * perToken + (int8?.weights ?? 0);
   const vectors = (3 * Math.min(batchTokens, 4096) + lengths.length) * config.hiddenSize * 4;
   let tokens = 0;
   for (let i = 0; i < lengths.length; i++) tokens += lengths[i];

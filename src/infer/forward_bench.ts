@@ -7,7 +7,7 @@ import { Embedder } from './embedder.ts';
 import { forwardFlops } from './estimate.ts';
 
 /** Shapes, sequences and lengths of the benchmark; software drivers get the smallest alone. */
-const CASES: readonly [model: keyof typeof SHAPES, sequences: number, length: number][] = [
+const CASES: readonly [model: keyof typeof SHAPES, sequences: number, length: number, activations?: 'int8'][] = [
   ['SmolLM2-135M', 16, 144],
   ['SmolLM2-135M', 64, 144],
   ['Qwen2.5-0.5B', 16, 144],
@@ -15,6 +15,7 @@ const CASES: readonly [model: keyof typeof SHAPES, sequences: number, length: nu
   ['Qwen2.5-1.5B', 16, 144],
   ['Qwen2.5-7B', 16, 144],
   ['Qwen2.5-7B', 64, 92],
+  ['Qwen2.5-7B', 64, 92, 'int8'],
 ];
 
 /** Benchmarks need ids, not text. */
@@ -27,13 +28,14 @@ const noTokenizer: Tokenizer = {
 };
 
 export async function forwardBench(gpu: Gpu, print: (line: string) => void, only = ''): Promise<void> {
-  const cases = CASES.filter(([name]) => name.includes(only));
-  for (const [name, n, length] of gpu.description.software ? cases.slice(0, 1) : cases) {
+  const cases = CASES.filter(([name, , , form]) => name.includes(only) && (!form || gpu.caps.matrixI8));
+  for (const [name, n, length, form] of gpu.description.software ? cases.slice(0, 1) : cases) {
     const config = SHAPES[name];
     const model = syntheticModel(gpu, config, 128 <= config.hiddenSize && config.hiddenSize % 128 === 0 ? 128 : 32);
     const embedder = await Embedder.create(gpu, model, noTokenizer, {
       maxLength: 288,
       batchTokens: Math.max(288, n * length),
+      activations: form,
     });
     const tokens = Array.from({ length: n }, (_, s) =>
       Uint32Array.from({ length }, (_, i) => (s * 7919 + i * 31) % 1024),
@@ -56,7 +58,7 @@ export async function forwardBench(gpu: Gpu, print: (line: string) => void, only
       many.map(() => length),
     );
     print(
-      `${name.padEnd(14)} int4, ${n} x ${length}: ${Math.round(total / seconds)} tokens/s, ${(flops / seconds / 1e12).toFixed(1)} TFLOP/s, ${((1e3 * seconds) / 10).toFixed(2)} ms a batch`,
+      `${name.padEnd(14)} int4${form ? ', activations int8' : ''}, ${n} x ${length}: ${Math.round(total / seconds)} tokens/s, ${(flops / seconds / 1e12).toFixed(1)} TFLOP/s, ${((1e3 * seconds) / 10).toFixed(2)} ms a batch`,
     );
     if (gpu.caps.timestamps) for (const line of profileLines(await embedder.profile(tokens))) print(`    ${line}`);
     embedder.free();

@@ -6,6 +6,7 @@ import { attention } from '../../kernels/attention/attention.ts';
 import type { Sequences } from '../../kernels/attention/sequences.ts';
 import { copy } from '../../kernels/copy/copy.ts';
 import { embed } from '../../kernels/embed/embed.ts';
+import { int8Plan, linearInt8 } from '../../kernels/linear/int8/int8.ts';
 import { linear } from '../../kernels/linear/linear.ts';
 import { lora } from '../../kernels/lora/lora.ts';
 import { rmsNorm } from '../../kernels/rms_norm/rms_norm.ts';
@@ -48,7 +49,7 @@ export interface KeptActivations extends Pick<Activations, 'qkv' | 'mixed' | 'ga
 /** Where a layer works: the activations, and what its backward pass wants beside them. */
 type Workspace = Activations & Partial<KeptActivations>;
 
-/** What a training step or a calibration asks of a forward pass. */
+/** What a training step, a calibration or an embedder asks of a forward pass. */
 export interface ForwardOptions {
   /** Told of every projection before it is recorded, and of what it reads: [rows, K]. */
   onInput?: (r: Recorder, p: Projection, x: Tensor, rows: Dim) => void;
@@ -57,6 +58,8 @@ export interface ForwardOptions {
   H?: (site: number, rank: number) => Tensor | undefined;
   /** One a layer, where layers are not run again. */
   kept?: readonly KeptActivations[];
+  /** Products of int4 weights in i8 where kernels/linear/int8 can; adapters are added in f16 then, from x as it was. */
+  int8?: boolean;
 }
 
 /** Widths of the activations that hold one row a token, as [name, columns, is f32]. */
@@ -86,6 +89,13 @@ export function tileBytes(c: ModelConfig, pass: 'forward' | 'backward'): number 
   return 2 * [...new Set(widths)].reduce((a, b) => a + b, 0);
 }
 
+/** Bytes that products in i8 hold beside the activations: rows of each width a token, and a layer's weights. */
+export function int8Bytes(c: ModelConfig): { perToken: number; weights: number } {
+  const [mixed, qkv] = [c.heads * c.headDim, (c.heads + 2 * c.kvHeads) * c.headDim];
+  const weights = c.hiddenSize * (qkv + mixed + 3 * c.ffnSize);
+  return { perToken: tileBytes(c, 'forward') / 2, weights };
+}
+
 /** Room for batches of up to `maxTokens` tokens, in sequences of up to `maxLength`. */
 export function activations(gpu: Gpu, c: ModelConfig, maxTokens: number, maxLength: number): Activations {
   const made = widths(c).map(([name, columns, f32]) => [
@@ -109,7 +119,7 @@ export interface AdapterDropout {
   state: Dim;
 }
 
-export interface Projected extends Pick<ForwardOptions, 'dropout' | 'H' | 'onInput'> {
+export interface Projected extends Pick<ForwardOptions, 'dropout' | 'H' | 'onInput' | 'int8'> {
   x: Tensor;
   y: Tensor;
   rows: Dim;
@@ -129,11 +139,16 @@ export function project(r: Recorder, p: Projection, a: Projected): void {
   });
   const [{ weight, column, bias }] = p.parts;
   const [update] = updates;
-  if (p.parts.length === 1 && updates.length === 1 && update.lora.B.shape[0] === weight.N) {
+  if (!a.int8 && p.parts.length === 1 && updates.length === 1 && update.lora.B.shape[0] === weight.N) {
     linear(r, { ...update, column, weight, bias, add, scale });
     return;
   }
-  for (const { column, weight, bias } of p.parts) linear(r, { x, weight, bias, y, rows, column, add, scale });
+  for (const { column, weight, bias } of p.parts) {
+    const call = { x, weight, bias, y, rows, column, add, scale };
+    const plan = a.int8 ? int8Plan(r.gpu.caps, call) : undefined;
+    if (plan) linearInt8(r, call, plan);
+    else linear(r, call);
+  }
   for (const update of updates) lora(r, update);
 }
 

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { openCheckpoint } from '../formats/checkpoint_file.ts';
 import { readAdapter } from '../formats/peft.ts';
 import type { Gpu } from '../gpu/gpu.ts';
-import { Embedder, type EmbedderOptions } from '../infer/embedder.ts';
+import { Embedder, type EmbedderOptions, requireInt8 } from '../infer/embedder.ts';
 import { attachAdapter } from './adapter.ts';
 import { loadModel } from './load.ts';
 import { tokenizerOf } from './tokenizer_of.ts';
@@ -21,6 +21,8 @@ export interface OpenEmbedderOptions extends EmbedderOptions {
 /** Loads the model at `path` (a folder or a .gguf file) and everything an embedder needs. */
 export async function openEmbedder(gpu: Gpu, path: string, options: OpenEmbedderOptions = {}): Promise<Embedder> {
   const { onProgress } = options;
+  // Before minutes of loading.
+  if (options.activations === 'int8') requireInt8(gpu);
   const checkpoint = await openCheckpoint(path);
   try {
     const tokenizer = tokenizerOf(checkpoint);
