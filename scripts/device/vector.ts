@@ -1,8 +1,9 @@
 /**
  * Forms of the int4 X·Wᵀ for a few rows, checked and timed on weights that no cache holds:
- *   . .device/base/unpack.sh && node /tmp/lacuna/bundle/vector.mjs [--seconds 70] [--only WORD]
+ *   . .device/base/unpack.sh && node /tmp/lacuna/bundle/vector.mjs [--seconds 74] [--only WORD]
  * A call after the other in one pass, each on the next of several weights, all into one y, so that each waits for the
- * one before, as the layers of a model do.
+ * one before, as the layers of a model do. Of a shape all is compiled before any is timed, and all are timed in turn, in
+ * five rounds (experiment.ts): µs are the median of the rounds, ± is from the fastest round to the slowest.
  */
 
 import { planName } from '../../kernels/linear/linear.candidates.ts';
@@ -11,16 +12,15 @@ import { type Plan, plan, product } from '../../kernels/linear/linear.product.ts
 import { planStaged } from '../../kernels/linear/linear.skinny.ts';
 import { type Linear, type LinearShape, shapeOf } from '../../kernels/linear/linear.types.ts';
 import type { Q4Meta, Q4Weight } from '../../kernels/linear/weights.ts';
-import { time } from '../../src/bench.ts';
 import { uniform } from '../../src/data/random.ts';
 import { Gpu } from '../../src/gpu/gpu.ts';
 import { Recorder, type Recording } from '../../src/gpu/recorder.ts';
 import type { Tensor } from '../../src/gpu/tensor.ts';
 import { fromHalf, toHalf } from '../../src/half.ts';
 import { measureCopy } from '../../src/infer/measure.ts';
-import { argument, remaining, warm } from './experiment.ts';
+import { argument, compare, remaining } from './experiment.ts';
 
-const left = remaining(70);
+const left = remaining(74);
 const only = argument('--only') ?? '';
 
 const gpu = await Gpu.open();
@@ -30,127 +30,91 @@ console.log(`${gpu.description.description}, tier ${gpu.caps.tier}`);
 interface Variant {
   name: string;
   /** Rows of x it is timed at. */
-  rows: readonly number[];
+  rows: number;
   /** Undefined where it does not suit a shape. */
   plan(s: LinearShape): Plan | undefined;
-  /** Timed though another of the same plan is. */
-  again?: boolean;
   /** What is made of the plan's text. */
   text?(code: string): string;
+  /** Its sums are wrong, and not looked at: what something else costs. */
+  wrong?: boolean;
 }
 
 const EPS16 = 2 ** -11;
 /** Share of Σ |x| |w| that roundings of its sums are, beside f32's: arithmetic adds sixteen products in f16. */
 const roundingOf = (p: Plan): number => (p.form === 'held' || p.form === 'skinny' ? 16 : 3) * EPS16;
 
-/** Rows of x, in the order in which they are timed. */
-const ROWS = [1, 4, 2, 3];
+/** Rows of x, in the order in which they are shown. */
+const ROWS = [1, 2, 4];
+
+/**
+ * Nibbles as subnormal halves, q 2^-24 and q 2^-20, not q - 8: no subtraction, a ninth of four rows' instructions. x is
+ * scaled to a largest of 2^15 to 2^16 and, where q is 16 times as large, to a sixteenth of that. Sums are twice as large
+ * for the same rounding, and WGSL lets a GPU take subnormals for 0, which would show: for measuring only.
+ */
+const subnormal = (code: string): string => {
+  const changes: [RegExp, string][] = [
+    [
+      /return Pairs\([\s\S]*?\);\n\}/,
+      `return Pairs(bitcast<vec2<f16>>(w & 0x000f000fu), bitcast<vec2<f16>>(w & 0x00f000f0u),
+    bitcast<vec2<f16>>(v & 0x000f000fu), bitcast<vec2<f16>>(v & 0x00f000f0u));\n}`,
+    ],
+    [/pack2x16float\(vec2\(a\.y, b\.y\)\)/, 'pack2x16float(vec2(a.y, b.y) * 0x1p-4)'],
+    [/pack2x16float\(vec2\(a\.w, b\.w\)\)/, 'pack2x16float(vec2(a.w, b.w) * 0x1p-4)'],
+    [/\(261u - e\)/, '(269u - e)'],
+    [/\(e - 7u\)/, '(e + 9u)'],
+    [/ab\.x \* \(8\.0 - ab\.y\)/, 'ab.x * -ab.y'],
+    [/fma\(8\.0, ab\.x, ab\.y\)/, 'ab.y'],
+  ];
+  return changes.reduce((text, [from, to]) => {
+    if (!from.test(text)) throw new Error(`skinny.pairs.wgsl has no ${from.source}`);
+    return text.replace(from, to);
+  }, code);
+};
 
 type Held = [MR: HeldPlan['MR'], NR: number, workgroups: number, TURNS: HeldPlan['TURNS'], PARTS?: number];
-/** Three rows are four of which one repeats another. */
-const held = (rows: readonly number[], all: Held[]): Variant[] =>
-  all.map(([MR, NR, workgroups, TURNS, PARTS]) => ({
-    name: `held ${MR}x${NR} ${workgroups}${TURNS === 1 ? ' anew' : ''}${PARTS ? ` in ${PARTS} parts` : ''}`,
-    rows,
-    plan: (s: LinearShape) => {
-      const p = heldPlan(s, MR, NR, workgroups, TURNS, PARTS);
-      return heldFits(gpu.caps, s, p) ? p : undefined;
-    },
-  }));
-/** How linear.skinny.wgsl staged x when 8192² took 14.6 and 13.9 µs, not 18.2 and 19.7: the same operations, no array between. */
-const before = (code: string): string => {
-  const text = code.replace(
-    /let made = chunk\([^;]*;[\s\S]*?info\[u\] = made\.about;/,
-    `let v0 = eight(x[start]);
-    let v1 = eight(x[start + 1u]);
-    let v2 = eight(x[start + 2u]);
-    let v3 = eight(x[start + 3u]);
-    let e = max(bitcast<u32>(max(max(largest(v0), largest(v1)), max(largest(v2), largest(v3)))) >> 23u, 103u);
-    let down = bitcast<f32>((261u - e) << 23u);
-    xs[at] = paired(v0, down);
-    xs[at + CT] = paired(v1, down);
-    xs[at + 2u * CT] = paired(v2, down);
-    xs[at + 3u * CT] = paired(v3, down);
-    let sum = v0.low + v0.high + v1.low + v1.high + v2.low + v2.high + v3.low + v3.high;
-    info[u] = vec2(dot(sum, vec4(1.0)), bitcast<f32>((e - 7u) << 23u));`,
-  );
-  if (text === code) throw new Error('linear.skinny.wgsl stages x in another way');
-  return text;
-};
-const staged = (s: LinearShape): Plan | undefined => planStaged(gpu.caps, s);
+const held = (...[MR, NR, workgroups, TURNS, PARTS]: Held): Variant => ({
+  name: `held ${MR}x${NR} ${workgroups}${TURNS === 1 ? ' anew' : ''}${PARTS ? ` in ${PARTS} parts` : ''}`,
+  rows: MR,
+  plan: (s: LinearShape) => {
+    const p = heldPlan(s, MR, NR, workgroups, TURNS, PARTS);
+    return heldFits(gpu.caps, s, p) ? p : undefined;
+  },
+});
+const skinny = (rows: number): Variant => ({ name: 'skinny', rows, plan: (s) => planStaged(gpu.caps, s) });
+/** The same selections and additions, of a lane's own sums. */
+const apart = (v: Variant): Variant => ({
+  ...v,
+  name: `${v.name}, not exchanged`,
+  text: (code) => code.replaceAll(/subgroupShuffleXor\((select\([^;]*?\)|v\[0\w*\]), bit\)/g, '$1'),
+  wrong: true,
+});
+const without8 = (v: Variant): Variant => ({ ...v, name: `${v.name}, q subnormal`, text: subnormal });
 
-/** The most promising first. What lost before is in results/h200/skinny.txt. */
+/** What lost clearly in both earlier calls is in results/h200/skinny.txt. The plan of now is timed if it is not one of these. */
 const VARIANTS: Variant[] = [
-  { name: 'now', rows: ROWS, plan: (s: LinearShape) => plan(gpu.caps, s), again: true },
-  { name: 'skinny', rows: ROWS, plan: staged },
-  { name: 'skinny, x staged as before', rows: [1], plan: staged, again: true, text: before },
-  ...held(
-    [1],
-    [
-      [1, 8, 528, 2],
-      [1, 8, 1056, 2],
-      [1, 8, 528, 1],
-      [1, 8, 1056, 1],
-      [1, 16, 264, 2],
-      [1, 16, 528, 2],
-      [1, 16, 528, 1],
-      [1, 4, 528, 2],
-      [1, 4, 1056, 2],
-      [1, 4, 1056, 1],
-      [1, 8, 264, 2],
-      [1, 16, 1056, 2],
-      [1, 4, 264, 2],
-    ],
-  ),
-  ...held(
-    [4],
-    [
-      [4, 4, 528, 1],
-      [4, 4, 264, 1],
-      [4, 8, 264, 1],
-      [4, 8, 528, 1],
-      [4, 8, 528, 2],
-      [4, 8, 264, 2],
-      [4, 4, 528, 2],
-      [4, 4, 264, 2],
-      [4, 8, 528, 1, 2],
-      [4, 8, 264, 1, 2],
-      [4, 4, 528, 1, 2],
-      [4, 4, 1056, 1],
-      [4, 8, 1056, 1],
-      [4, 8, 1056, 2],
-      [4, 4, 1056, 2],
-      [4, 2, 264, 2],
-      [4, 2, 528, 2],
-      [4, 2, 1056, 2],
-    ],
-  ),
-  ...held(
-    [2],
-    [
-      [2, 8, 528, 2],
-      [2, 8, 528, 1],
-      [2, 8, 264, 2],
-      [2, 8, 264, 1],
-      [2, 8, 1056, 2],
-      [2, 4, 528, 2],
-      [2, 4, 528, 1],
-      [2, 4, 1056, 2],
-      [2, 4, 1056, 1],
-      [2, 4, 264, 2],
-    ],
-  ),
-  ...held(
-    [3],
-    [
-      [4, 4, 528, 1],
-      [4, 8, 264, 1],
-      [4, 8, 528, 2],
-    ],
-  ),
-  // Whether times have changed meanwhile.
-  { name: 'skinny again', rows: [1], plan: staged, again: true },
-].filter((v) => /now|skinny/.test(v.name) || v.name.includes(only));
+  skinny(1),
+  held(1, 8, 528, 2),
+  held(1, 8, 264, 2),
+  held(1, 16, 264, 2),
+  held(1, 4, 528, 2),
+  held(1, 4, 1056, 2),
+  held(1, 4, 1056, 1),
+  skinny(2),
+  held(2, 8, 264, 2),
+  held(2, 8, 528, 2),
+  held(2, 8, 528, 1),
+  held(2, 4, 528, 1),
+  held(2, 4, 1056, 2),
+  without8(held(2, 8, 264, 2)),
+  skinny(4),
+  held(4, 4, 528, 1),
+  held(4, 8, 264, 1),
+  held(4, 8, 264, 1, 2),
+  held(4, 8, 528, 2),
+  without8(skinny(4)),
+  without8(held(4, 8, 264, 1)),
+  apart(held(4, 8, 264, 1)),
+].filter((v) => v.name === 'skinny' || v.name.includes(only));
 
 interface Shape {
   N: number;
@@ -162,11 +126,12 @@ const SHAPES: Shape[] = software
   ? [{ N: 68, K: 640, group: 32, meta: 'offset16' }]
   : [
       { N: 8192, K: 8192, group: 32, meta: 'offset16' },
-      { N: 8192, K: 8192, group: 128, meta: 'zero16' },
+      { N: 8192, K: 8192, group: 128, meta: 'offset16' },
       { N: 4096, K: 4096, group: 128, meta: 'offset16' },
       { N: 37888, K: 3584, group: 32, meta: 'offset16' },
-      { N: 3584, K: 18944, group: 32, meta: 'zero16' },
-      { N: 4608, K: 3584, group: 128, meta: 'zero16' },
+      { N: 3584, K: 18944, group: 32, meta: 'offset16' },
+      { N: 4608, K: 3584, group: 128, meta: 'offset16' },
+      { N: 8192, K: 8192, group: 128, meta: 'zero16' },
     ];
 
 const unit = uniform(0x2545f491);
@@ -296,6 +261,60 @@ class Problem {
 const { bytes: copy } = await measureCopy(gpu);
 console.log(`copy rate ${(copy / 1e12).toFixed(2)} TB/s, read and written`);
 
+/** A line of WGSL on accumulators a0 to a7, eight of them one after the other, and what it should take: instructions a line. */
+const OPERATIONS: [name: string, type: string, line: (i: number, j: number) => string, instructions: number][] = [
+  ['fma f32', 'f32', (i) => `a${i} = fma(a${i}, b, c);`, 1],
+  ['fma vec2<f16>', 'vec2<f16>', (i) => `a${i} = fma(a${i}, b, c);`, 1],
+  ['add vec2<f16>', 'vec2<f16>', (i) => `a${i} = a${i} + b;`, 1],
+  ['and, or', 'u32', (i, j) => `a${i} = (a${i} & b) | a${j};`, 1],
+  ['halves to f32, added', 'vec2<f16>', (i) => `a${i} = bitcast<vec2<f16>>(f32(a${i}.x) + f32(a${i}.y));`, 3],
+  ['exchange', 'f32', (i) => `a${i} = subgroupShuffleXor(a${i}, ${1 << (i % 5)}u);`, 1],
+];
+
+/** What the driver makes of these forms' operations: how many a clock, if of f32's fma it is 128 a processor. */
+async function operations(): Promise<void> {
+  const [LOOPS, WG, processors] = software ? [1, 32, 1] : [1024, 512, 132];
+  const workgroups = 2 * processors;
+  const numbers = gpu.upload('numbers', 'u32', [4], Uint32Array.of(0x3c003c00, 0x3c003c01, 0x04010401, 0x07ff07ff));
+  const out = gpu.tensor('out', 'u32', [workgroups * WG]);
+  const recordings = await Promise.all(
+    OPERATIONS.map(async ([name, type, line]) => {
+      const each = Array.from({ length: 8 }, (_, i) => i);
+      const of = (word: string) => (type === 'u32' ? word : `bitcast<${type}>(${word})`);
+      const code = `enable f16;
+enable subgroups;
+@group(0) @binding(0) var<storage, read> numbers: array<u32>;
+@group(0) @binding(1) var<storage, read_write> out: array<u32>;
+@compute @workgroup_size(${WG})
+fn main(@builtin(global_invocation_id) id: vec3<u32>) {
+  let b = ${of('numbers[0]')};
+  let c = ${of('numbers[2]')};
+  ${each.map((i) => `var a${i} = ${of(`numbers[1] + ${i}u * id.x`)};`).join('\n  ')}
+  for (var k = 0u; k < ${LOOPS}u; k++) {
+    ${each.map(() => each.map((i) => line(i, (i + 3) % 8)).join(' ')).join('\n    ')}
+  }
+  out[id.x] = ${each.map((i) => (type === 'u32' ? `a${i}` : `bitcast<u32>(a${i})`)).join(' ^ ')};
+}`;
+      const r = new Recorder(gpu);
+      r.dispatch({ label: name, code, bindings: [numbers, out], grid: [workgroups] });
+      return r.finish();
+    }),
+  );
+  const times = await compare(recordings);
+  const rate = (i: number) => (64 * LOOPS * WG * workgroups) / times[i].ns;
+  for (const [i, [name, , , instructions]] of OPERATIONS.entries()) {
+    const clock = (128 * rate(i)) / rate(0);
+    console.log(
+      `${name.padEnd(22)} ${(rate(i) / 1e3).toFixed(2).padStart(6)} T/s ±${(100 * times[i].spread).toFixed(1)}%, ${clock.toFixed(1)} a clock and processor, of ${instructions} instructions`,
+    );
+  }
+  console.log(`clock, if f32's fma is 128: ${((1e3 * rate(0)) / 128 / processors).toFixed(0)} MHz`);
+  for (const recording of recordings) recording.free();
+  gpu.free(numbers, out);
+}
+if (gpu.caps.f16 && gpu.caps.subgroups) await operations();
+console.log(`# ${left().toFixed(1)} s left`);
+
 interface Job {
   M: number;
   name: string;
@@ -304,61 +323,63 @@ interface Job {
 }
 
 for (const shape of SHAPES) {
-  if (left() < 6) break;
+  if (left() < 11) {
+    console.log(`no time left from ${shape.N}x${shape.K} g${shape.group} ${shape.meta} on`);
+    break;
+  }
   const p = new Problem(shape);
   const about = `${shape.N}x${shape.K} g${shape.group} ${shape.meta}`;
-  const jobs: Job[] = [];
-  for (const M of ROWS) {
+  const began = performance.now();
+  const chosen = ROWS.flatMap((M) => {
     const calls = p.calls(M, gpu.dim('rows', M));
     const s = shapeOf(calls[0]);
-    const known = new Set<string>();
-    const chosen: { v: Variant; plan: Plan }[] = [];
-    for (const v of VARIANTS.filter((v) => v.rows.includes(M))) {
-      const plan = v.plan(s);
-      const text = JSON.stringify(plan);
-      if (!plan) console.log(`${about} M=${M} ${v.name}: does not fit`);
-      else if (v.again || !known.has(text)) {
-        chosen.push({ v, plan });
-        if (!v.again) known.add(text);
+    const now = plan(gpu.caps, s);
+    const variants = VARIANTS.filter((v) => v.rows === M).map((v) => ({ ...v, M, calls, made: v.plan(s) }));
+    const same = (a: Plan, b?: Plan) => JSON.stringify(a) === JSON.stringify(b);
+    const all = variants.filter(({ name, made, text }, i) => {
+      if (!made) console.log(`${about} M=${M} ${name}: does not fit`);
+      return made && !variants.slice(0, i).some((v) => same(made, v.made) && v.text === text);
+    });
+    if (!all.some((v) => same(now, v.made)))
+      all.unshift({ name: planName(now), rows: M, plan: () => now, M, calls, made: now });
+    return all.map((v) => ({ ...v, made: v.made!, name: `${same(now, v.made) && !v.text ? '*' : ' '} ${v.name}` }));
+  });
+  const made = await Promise.all(
+    chosen.map(async ({ M, name, calls, made, text }) => {
+      const r = new Recorder(gpu);
+      for (const call of calls) product(r, call, 'linear', made);
+      try {
+        if (text) for (const d of r.dispatches) d.code = text(d.code);
+        return await r.finish();
+      } catch (error) {
+        console.log(`${about} M=${M} ${name}: ${(error as Error).message.slice(0, 200)}`);
       }
-    }
-    const made = await Promise.all(
-      chosen.map(async ({ v, plan }): Promise<Job | undefined> => {
-        const r = new Recorder(gpu);
-        for (const call of calls) product(r, call, 'linear', plan);
-        try {
-          if (v.text) for (const d of r.dispatches) d.code = v.text(d.code);
-          const recording = await r.finish();
-          return { M, name: `${v.name}${v.name === 'now' ? ` (${planName(plan)})` : ''}`, recording, error: '' };
-        } catch (error) {
-          console.log(`${about} M=${M} ${v.name}: ${(error as Error).message.slice(0, 200)}`);
-        }
-      }),
-    );
-    for (const [i, job] of made.entries()) {
-      if (!job) continue;
-      gpu.write(p.y[M], new Uint8Array(p.y[M].bytes).fill(0xff));
-      job.recording.replay();
-      job.error = await p.error(M, roundingOf(chosen[i].plan));
-      jobs.push(job);
-    }
+    }),
+  );
+  const jobs: Job[] = [];
+  for (const [i, recording] of made.entries()) {
+    if (!recording) continue;
+    const { M, name, made: of, wrong } = chosen[i];
+    gpu.write(p.y[M], new Uint8Array(p.y[M].bytes).fill(0xff));
+    recording.replay();
+    jobs.push({ M, name, recording, error: wrong ? 'not checked' : await p.error(M, roundingOf(of)) });
   }
-  if (jobs.length) await warm(jobs[0].recording);
-  let late = 0;
-  for (const { M, name, recording, error } of jobs) {
-    if (left() < 0) {
-      late++;
-      continue;
-    }
-    const { ns, spread } = await time(recording, { warmMs: software ? 0 : 20 });
-    const us = ns / 1e3 / p.weights.length;
+  console.log(
+    `# ${about}: ${jobs.length} compiled and checked in ${((performance.now() - began) / 1000).toFixed(1)} s`,
+  );
+  if (left() < 3) break;
+  const times = await compare(
+    jobs.map(({ recording }) => recording),
+    { rounds: software ? 1 : 5 },
+  );
+  for (const [i, { M, name, recording, error }] of jobs.entries()) {
+    const us = times[i].ns / 1e3 / p.weights.length;
     const rate = p.bytes(M) / us / 1e3;
     console.log(
-      `${about.padEnd(25)} M=${`${M}`.padEnd(2)} ${name.padEnd(40)} ${us.toFixed(2).padStart(7)} us ±${(100 * spread).toFixed(1)}% ${rate.toFixed(0).padStart(5)} GB/s ${((100e9 * rate) / copy).toFixed(0).padStart(3)}% of copy  error ${error}`,
+      `${about.padEnd(24)} M=${M} ${name.padEnd(34)} ${us.toFixed(2).padStart(6)} us ±${(100 * times[i].spread).toFixed(1)}% ${rate.toFixed(0).padStart(5)} GB/s ${((100e9 * rate) / copy).toFixed(0).padStart(3)}% of copy  error ${error}`,
     );
+    recording.free();
   }
-  if (late) console.log(`${about}: no time left for ${late} of ${jobs.length}`);
-  for (const { recording } of jobs) recording.free();
   p.free();
   console.log(`# ${left().toFixed(1)} s left`);
 }
