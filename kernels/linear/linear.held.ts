@@ -60,17 +60,21 @@ export function heldFits(caps: Caps, s: LinearShape, { MR, NR, BLOCKS, TURNS, PA
   );
 }
 
-/** Measured were K of 3584 to 8192, a part each, and N of 4096 and more; smaller ones than these are left to the other forms. */
+/** Measured were K of 3584 and N of 4096 and more, N of 3584 with a long K; smaller ones than these are left to the other forms. */
 const LEAST = 2048;
-const MOST_K = 8192;
+/** One row of x and a longer K in parts were timed only while the clock was low; two rows, in two parts, were faster. */
+const MOST_K = { 1: 8192, 2: 18944 };
 
 /**
- * The form for one row by what was measured (results/h200/skinny.txt), or undefined where another serves: four workgroups
- * for each of `processors`, or as many as there are where they take 16 rows of W. Pure.
+ * The form for one row or two by what was measured (results/h200/skinny.txt), or undefined where another serves: eight rows
+ * of W a turn, and for each of `processors` four workgroups for one row of x, for two as many as make about 512 threads, or
+ * as many as there are where they take 16 rows of W. Pure.
  */
 export function planHeld(caps: Caps, s: LinearShape, processors: number): HeldPlan | undefined {
-  if (s.M !== 1 || s.N < LEAST || s.K < LEAST || s.K > MOST_K) return undefined;
-  const p = heldPlan(s, 1, 8, 4 * processors);
+  if ((s.M !== 1 && s.M !== 2) || s.N < LEAST || s.K < LEAST || s.K > MOST_K[s.M]) return undefined;
+  const { PARTS } = heldPlan(s, s.M, 8, processors);
+  const each = s.M === 1 ? 4 : Math.round(512 / (32 * warps(s, PARTS)));
+  const p = heldPlan(s, s.M, 8, each * processors);
   return heldFits(caps, s, p) ? p : undefined;
 }
 

@@ -258,11 +258,13 @@ describeMatrixGpu('linear held', (gpu) => {
 
   // The rule's form of an N is run on fewer columns, which make fewer workgroups.
   test.each([
-    [4096, 2048, 'offset16', 37],
-    [37888, 3584, 'zero16', 90],
-  ] as const)('one row by the rule for %i x %i, x of up to 8000', async (columns, K, meta, N) => {
-    const p = planSkinny(H200, shape({ N: columns, K, meta }))!;
-    const c: Case = { M: 1, N, K, meta, group: 32, y: 'f32', large: true };
+    [1, 4096, 2048, 'offset16', 37],
+    [1, 37888, 3584, 'zero16', 90],
+    [2, 8192, 4096, 'offset16', 43],
+    [2, 3584, 18944, 'zero16', 9],
+  ] as const)('%i rows by the rule for %i x %i, x of up to 8000', async (M, columns, K, meta, N) => {
+    const p = planSkinny(H200, shape({ M, N: columns, K, meta }))!;
+    const c: Case = { M, N, K, meta, group: 32, y: 'f32', large: true };
     expect(await run(gpu(), c, p, chained(4))).toEqual(['linear q4 held']);
   });
 });
@@ -298,7 +300,7 @@ test('held takes what one workgroup can hold', () => {
   }
 });
 
-test('the static plan holds one row of x where that was measured, and else stages it', () => {
+test('the static plan holds one row of x or two where that was measured, and else stages them', () => {
   const of = (s: Partial<LinearShape>, caps: Caps = H200) => plan(caps, shape(s));
   const held = { form: 'held', MR: 1, NR: 8, TURNS: 2, PARTS: 1 };
   // About four workgroups a processor, of at least 16 rows of W.
@@ -312,7 +314,18 @@ test('the static plan holds one row of x where that was measured, and else stage
     [151936, 3584, 36],
   ])
     expect(of({ N, K })).toEqual({ ...held, BLOCKS });
-  for (const s of [{ K: 8224 }, { K: 18944 }, { N: 2 ** 21, K: 8192 }, { M: 2 }, { M: 4 }])
+  // Two rows: about 512 threads a processor.
+  for (const [N, K, BLOCKS, PARTS] of [
+    [2048, 2048, 2, 1],
+    [4608, 3584, 2, 1],
+    [4096, 4096, 2, 1],
+    [8192, 8192, 4, 1],
+    [37888, 3584, 10, 1],
+    [8192, 16384, 8, 1],
+    [3584, 18944, 2, 2],
+  ])
+    expect(of({ M: 2, N, K })).toEqual({ ...held, MR: 2, BLOCKS, PARTS });
+  for (const s of [{ K: 8224 }, { K: 18944 }, { N: 2 ** 21, K: 8192 }, { M: 2, K: 18976 }, { M: 3 }, { M: 4 }])
     expect(of(s).form).toBe('skinny');
   for (const s of [{ N: 2047 }, { K: 2016 }, { group: 16 }, { update: { rank: 32 } }])
     expect(of(s).form).not.toMatch(/held|skinny/);
@@ -326,13 +339,21 @@ test('the static plan holds one row of x where that was measured, and else stage
 test('the static plan takes these forms for up to 64 rows of f16 and int4, by what was measured', () => {
   const name = (s: Partial<LinearShape>, caps: Caps = H200) => planName(plan(caps, shape(s)));
   const one = 'held 1x8 of 16';
-  const two = 'skinny 1x2 SK1 SR16 D1 f16 16';
+  const two = 'held 2x8 of 16';
   const four = 'skinny 4x2 SK1 SR16 D1 f16 16';
   expect([1, 2, 3, 4].map((M) => name({ M }))).toEqual([one, two, four, four]);
   expect([1, 2, 4].map((M) => name({ M, N: 8192 }))).toEqual([one, two, 'skinny 4x2 SK1 SR32 D1 f16 16']);
+  expect(name({ M: 2, N: 8192, K: 8192 })).toBe('held 2x8 of 32');
   expect(name({ N: 37888 })).toBe('held 1x8 of 80');
-  expect(name({ M: 2, N: 37888 })).toBe('skinny 1x4 SK1 SR8 D1 f16 16');
-  expect([3584, 37888].map((N) => name({ N, K: 18944 }))).toEqual([two, 'skinny 1x4 SK1 SR8 D1 f16 16']);
+  expect(name({ M: 2, N: 37888 })).toBe('held 2x8 of 80');
+  for (const [M, K] of [
+    [1, 18944],
+    [2, 32768],
+  ])
+    expect([3584, 37888].map((N) => name({ M, N, K }))).toEqual([
+      'skinny 1x2 SK1 SR16 D1 f16 16',
+      'skinny 1x4 SK1 SR8 D1 f16 16',
+    ]);
   for (const M of [5, 16]) {
     expect(name({ M })).toBe('skinny matrix 16x16 SN4 SK2 D2 splits 4');
     expect(name({ M, N: 4608 })).toBe('skinny matrix 16x16 SN4 SK1 D2 splits 4');
@@ -357,8 +378,8 @@ test('the static plan takes these forms for up to 64 rows of f16 and int4, by wh
   expect(name({ M: 64 }, { ...H200, subgroups: { min: 16, max: 32 } })).toContain('tile');
   // Within WebGPU's guaranteed limits K is staged in smaller pieces, and the matrices' stage has no place.
   const small: Caps = { ...H200, maxWorkgroupStorage: 16384, maxInvocations: 256 };
-  expect([2, 16].map((M) => plan(small, shape({ M })))).toMatchObject([
-    { SR: 8, KT: 4096 },
+  expect([1, 16].map((M) => plan(small, shape({ M, K: 9216 })))).toMatchObject([
+    { form: 'skinny', SR: 8, KT: 7168 },
     { form: 'skinny', SR: 8, KT: 1024 },
   ]);
 

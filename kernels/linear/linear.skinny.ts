@@ -80,9 +80,8 @@ const PROCESSORS = 132;
 /**
  * The form for up to 64 rows by what was measured (results/h200/skinny.txt), or undefined where another serves. Pure.
  *
- * One row: x in registers (linear.held.ts), where that was measured. Else up to 4 rows, and without subgroup matrices up to
- * 31: arithmetic on staged x, one row a workgroup or four. Two rows are left to two workgroups: by counting, twice one row's
- * time less an empty call's is under four rows' but for a long K.
+ * One row or two: x in registers (linear.held.ts), where that was measured. Else up to 4 rows, and without subgroup matrices
+ * up to 31: arithmetic on staged x, one row a workgroup or four; two rows are then two workgroups.
  * With subgroup matrices from 5 rows on: two times four would take 50 µs at 8192² and 20 at 4096², and matrices take 34
  * and 14. 17 to 32 rows were measured as halves of 64. Of 64, as many workgroups share K as all run at once.
  * No sum passes f16's largest number, whatever x is: it is scaled (skinny.pairs.wgsl), and matrices are summed in f32.
