@@ -187,14 +187,17 @@ const record = (m: Measured): Run['cases'][number] => ({
   error: Number.isFinite(m.error) ? Number(m.error.toPrecision(3)) : null,
 });
 
+/** Of the words of --shape and of a case's: "7B gate,up" has three. */
+const SEPARATORS = /[\s,]+/;
+
 function wanted(all: readonly BenchCase[], o: Options): BenchCase[] {
-  const words = o.shape?.split(/[\s,]+/).filter(Boolean) ?? [];
+  const words = o.shape?.split(SEPARATORS).filter(Boolean) ?? [];
   const kernels = all.filter((c) => !o.kernel || o.kernel.some((k) => c.kernel.includes(k)));
   if (!kernels.length)
     throw new UserError(
       `--kernel ${o.kernel?.join(' ')}: there are ${[...new Set(all.map((c) => c.kernel))].join(', ')}`,
     );
-  const cases = kernels.filter((c) => words.every((word) => c.shape.split(' ').includes(word)));
+  const cases = kernels.filter((c) => words.every((word) => c.shape.split(SEPARATORS).includes(word)));
   if (!cases.length)
     throw new UserError(
       `--shape ${o.shape}: there are ${kernels
