@@ -55,25 +55,38 @@ export interface Rounds {
   spread: number;
 }
 
+export interface Comparison {
+  keeper?: Recording;
+  warmMs?: number;
+  rounds?: number;
+  /** Of a recording a round, and about how long one takes. */
+  samples?: number;
+  sampleMs?: number;
+}
+
 /**
- * Times recordings against each other: warms up with all of them, then takes them in turn, round after round, each in
- * another order, the GPU busy throughout. What is timed first is then no slower for it, and a clock that moves shows as
- * spread. The first sample after another recording's does not count.
+ * Times recordings against each other: warms up, then takes them in turn, round after round, each in another order, the GPU
+ * busy throughout. What is timed first is then no slower for it, and a clock that moves shows as spread. The first sample
+ * after another recording's does not count. `keeper`: arithmetic alone in few long dispatches, which keeps a GPU busy
+ * whatever encoding costs; it is the warm-up, comes before each recording of each round, and is timed last in what returns.
  */
 export async function compare(
   all: readonly Recording[],
-  { warmMs = 1500, rounds = 5, samples = 3, sampleMs = 2 } = {},
+  { keeper, warmMs = 1500, rounds = 5, samples = 3, sampleMs = 2 }: Comparison = {},
 ): Promise<Rounds[]> {
-  const once = await warm(all, warmMs);
-  const taken = all.map(() => Array.from({ length: rounds }, () => [] as number[]));
+  if (keeper) await warm(keeper, warmMs);
+  const kept = keeper ? [...all, keeper] : all;
+  const once = await warm(kept, keeper ? 50 : warmMs);
+  const repeats = once.map((ns) => Math.max(1, Math.min(500, Math.round((sampleMs * 1e6) / Math.max(1, ns)))));
+  const taken = kept.map(() => Array.from({ length: rounds }, () => [] as number[]));
   const queue = new Queue();
   for (let round = 0; round < rounds; round++)
     for (let i = 0; i < all.length; i++) {
       const from = Math.floor((round * all.length) / rounds);
       const at = (from + (round % 2 ? all.length - 1 - i : i)) % all.length;
-      const repeats = Math.max(1, Math.min(500, Math.round((sampleMs * 1e6) / Math.max(1, once[at]))));
-      await queue.add(all[at], repeats);
-      for (let k = 0; k < samples; k++) await queue.add(all[at], repeats, (ns) => taken[at][round].push(ns));
+      if (keeper) await queue.add(keeper, repeats[all.length], (ns) => taken[all.length][round].push(ns));
+      await queue.add(all[at], repeats[at]);
+      for (let k = 0; k < samples; k++) await queue.add(all[at], repeats[at], (ns) => taken[at][round].push(ns));
     }
   await queue.end();
   return taken.map((of) => {

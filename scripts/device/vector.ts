@@ -4,6 +4,7 @@
  * A call after the other in one pass, each on the next of several weights, all into one y, so that each waits for the
  * one before, as the layers of a model do. Of a shape all is compiled before any is timed, and all are timed in turn, in
  * five rounds (experiment.ts): µs are the median of the rounds, ± is from the fastest round to the slowest.
+ * Before each, f32 arithmetic keeps the GPU busy and says its clock. *: the plan of now.
  */
 
 import { planName } from '../../kernels/linear/linear.candidates.ts';
@@ -271,9 +272,19 @@ const OPERATIONS: [name: string, type: string, line: (i: number, j: number) => s
   ['exchange', 'f32', (i) => `a${i} = subgroupShuffleXor(a${i}, ${1 << (i % 5)}u);`, 1],
 ];
 
-/** What the driver makes of these forms' operations: how many a clock, if of f32's fma it is 128 a processor. */
-async function operations(): Promise<void> {
-  const [LOOPS, WG, processors] = software ? [1, 32, 1] : [1024, 512, 132];
+const PROCESSORS = 132;
+interface Keeper {
+  recording: Recording;
+  /** MHz, if it takes so many nanoseconds, and a clock of a processor has 128 multiplications and additions. */
+  clock(ns: number): number;
+}
+
+/**
+ * What the driver makes of these forms' operations: how many a clock, if of f32's fma it is 128 a processor. Returns that
+ * one, which keeps the GPU busy and says its clock.
+ */
+async function operations(): Promise<Keeper> {
+  const [LOOPS, WG, processors] = software ? [1, 32, 1] : [1024, 512, PROCESSORS];
   const workgroups = 2 * processors;
   const numbers = gpu.upload('numbers', 'u32', [4], Uint32Array.of(0x3c003c00, 0x3c003c01, 0x04010401, 0x07ff07ff));
   const out = gpu.tensor('out', 'u32', [workgroups * WG]);
@@ -308,11 +319,10 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
       `${name.padEnd(22)} ${(rate(i) / 1e3).toFixed(2).padStart(6)} T/s ±${(100 * times[i].spread).toFixed(1)}%, ${clock.toFixed(1)} a clock and processor, of ${instructions} instructions`,
     );
   }
-  console.log(`clock, if f32's fma is 128: ${((1e3 * rate(0)) / 128 / processors).toFixed(0)} MHz`);
-  for (const recording of recordings) recording.free();
-  gpu.free(numbers, out);
+  for (const recording of recordings.slice(1)) recording.free();
+  return { recording: recordings[0], clock: (ns) => (1e3 * 64 * LOOPS * WG * workgroups) / ns / 128 / processors };
 }
-if (gpu.caps.f16 && gpu.caps.subgroups) await operations();
+const keeper = gpu.caps.f16 && gpu.caps.subgroups ? await operations() : undefined;
 console.log(`# ${left().toFixed(1)} s left`);
 
 interface Job {
@@ -370,8 +380,12 @@ for (const shape of SHAPES) {
   if (left() < 3) break;
   const times = await compare(
     jobs.map(({ recording }) => recording),
-    { rounds: software ? 1 : 5 },
+    { keeper: keeper?.recording, rounds: software ? 1 : 5 },
   );
+  if (keeper) {
+    const { ns, spread } = times[jobs.length];
+    console.log(`# clock ${keeper.clock(ns).toFixed(0)} MHz ±${(100 * spread).toFixed(1)}% by f32's fma, between them`);
+  }
   for (const [i, { M, name, recording, error }] of jobs.entries()) {
     const us = times[i].ns / 1e3 / p.weights.length;
     const rate = p.bytes(M) / us / 1e3;
