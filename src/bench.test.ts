@@ -4,7 +4,7 @@ import { worst } from '../test/bench_data.ts';
 import { describeGpus } from '../test/gpus.ts';
 import { poisoned } from '../test/numeric.ts';
 import { type BenchCase, measure, time } from './bench.ts';
-import { measureCeilings } from './bench_ceilings.ts';
+import { measureCeilings, settled } from './bench_ceilings.ts';
 import type { Gpu } from './gpu/gpu.ts';
 import { Recorder } from './gpu/recorder.ts';
 import type { Tensor } from './gpu/tensor.ts';
@@ -82,4 +82,15 @@ describeGpus('bench', (gpu) => {
     expect(copy > 1e6 && multiply > 1e6).toBe(true);
     expect(unit).toBe(gpu().caps.matrix ? 'subgroup matrices f16 -> f32' : 'f32');
   });
+});
+
+test('a ceiling is measured until it rises no more', async () => {
+  const rates = (...values: number[]) => {
+    let at = 0;
+    return { of: () => settled(async () => values[at++]), asked: () => at };
+  };
+  const rising = rates(200, 330, 500, 628, 630, 900);
+  expect(await rising.of()).toBe(630);
+  expect(rising.asked()).toBe(5);
+  expect(await rates(628, 620).of()).toBe(628);
 });
