@@ -3,7 +3,8 @@
 #   . .device/base/unpack.sh && scripts/device/sweep.sh OUT /tmp/lacuna/model.gguf DATA FOLD "a: seed=1" "b: seed=2 pool=all" … [-- "a b" …]
 # A run is a name and what it changes of all weights, lr 2e-4, 256 negatives, 4 epochs, seed 1 ("name: lora …" of LoRA, lr 1e-3,
 # 96 negatives). JOBS (4) at a time: one loads, judges or writes while others have the GPU. OPTIONS go to every `lacuna train` and
-# `rank`, such as --without-rationales. LIMIT: runs that are not done after so many seconds end with what their last epoch left.
+# `rank`, such as --without-rationales. LIMIT: runs that are not done after so many seconds are
+# cut, and in no soup.
 # KEEP: where the soup is left.
 # OUT/sweep.txt gets a line a run: after every epoch MAP@25, recall@25, MAP@25 of seen and of unseen names; the loss
 # of the last 100 steps; and a line a soup.
@@ -34,7 +35,8 @@ run() { # NAME SETTINGS
 
 soup() { # NAMES...
   local name="$*" folders=() member
-  for member in "$@"; do [ -d "$work/$member/model" ] && folders+=("$work/$member/model"); done
+  # A run that was cut short has weights of an early epoch, which spoil what they are mixed with.
+  for member in "$@"; do grep -q '"complete": true' "$work/$member/summary.json" 2>/dev/null && folders+=("$work/$member/model"); done
   [ ${#folders[@]} -gt 1 ] || { say "soup of $name: no two models"; return; }
   node "$cli" merge --soup "${folders[@]}" --out "$work/soup" --force >/dev/null 2>"$work/soup.log" || tail -n 2 "$work/soup.log"
   local made=$SECONDS
