@@ -35,17 +35,19 @@ const warps = ({ K }: Pick<LinearShape, 'K'>, parts: number) => Math.ceil(K / 10
  */
 const mostThreads = (MR: number): number => (MR === 4 ? 256 : 512);
 
-/** Rows of W a workgroup such that `workgroups` of them are enough: a few a processor. K in as few parts as hold it. */
+/** K in as few parts as the threads of a workgroup hold. */
+const partsOf = ({ K }: Pick<LinearShape, 'K'>, MR: number): number => Math.ceil(K / 32 / mostThreads(MR));
+
+/** Rows of W a workgroup such that `workgroups` of them are enough. */
 export function heldPlan(
   s: Pick<LinearShape, 'N' | 'K'>,
   MR: HeldPlan['MR'],
   NR: number,
   workgroups: number,
   TURNS: HeldPlan['TURNS'] = 2,
-  PARTS = Math.ceil(s.K / 32 / mostThreads(MR)),
 ): HeldPlan {
   const blocks = Math.ceil(s.N / NR / workgroups);
-  return { form: 'held', MR, NR, BLOCKS: TURNS * Math.ceil(blocks / TURNS), TURNS, PARTS };
+  return { form: 'held', MR, NR, BLOCKS: TURNS * Math.ceil(blocks / TURNS), TURNS, PARTS: partsOf(s, MR) };
 }
 
 export function heldFits(caps: Caps, s: LinearShape, { MR, NR, BLOCKS, TURNS, PARTS }: HeldPlan): boolean {
@@ -62,20 +64,32 @@ export function heldFits(caps: Caps, s: LinearShape, { MR, NR, BLOCKS, TURNS, PA
 
 /** Measured were K of 3584 and N of 4096 and more, N of 3584 with a long K; smaller ones than these are left to the other forms. */
 const LEAST = 2048;
-/** One row of x and a longer K in parts were timed only while the clock was low; two rows, in two parts, were faster. */
-const MOST_K = { 1: 8192, 2: 18944 };
+/** The longest K that was measured; four rows of it, in three parts, took 42 µs, and staged 30. */
+const MOST_K = { 1: 18944, 2: 18944, 4: 8192 };
+/** Columns from which four rows take eight rows of W at a time: 44.6 µs for 54.5 at 37888, and no gain at 8192, the next measured. */
+const MANY = 16384;
 
-/**
- * The form for one row or two by what was measured (results/h200/skinny.txt), or undefined where another serves: eight rows
- * of W a turn, and for each of `processors` four workgroups for one row of x, for two as many as make about 512 threads, or
- * as many as there are where they take 16 rows of W. Pure.
- */
+/** The form for up to four rows by what was measured (results/h200/skinny.txt), or undefined where another serves. Pure. */
 export function planHeld(caps: Caps, s: LinearShape, processors: number): HeldPlan | undefined {
-  if ((s.M !== 1 && s.M !== 2) || s.N < LEAST || s.K < LEAST || s.K > MOST_K[s.M]) return undefined;
-  const { PARTS } = heldPlan(s, s.M, 8, processors);
-  const each = s.M === 1 ? 4 : Math.round(512 / (32 * warps(s, PARTS)));
-  const p = heldPlan(s, s.M, 8, each * processors);
+  if (s.M < 1 || s.M > 4) return undefined;
+  const MR = s.M === 1 || s.M === 2 ? s.M : 4;
+  if (s.N < LEAST || s.K < LEAST || s.K > MOST_K[MR]) return undefined;
+  const p = fastest(s, MR, processors);
   return heldFits(caps, s, p) ? p : undefined;
+}
+
+/** Threads a processor are as many as have the registers that they keep of W and x: about a thousand for one row of x, half for two. */
+function fastest(s: LinearShape, MR: HeldPlan['MR'], processors: number): HeldPlan {
+  const threads = 32 * warps(s, partsOf(s, MR));
+  switch (MR) {
+    case 1:
+      // But four workgroups of a long K, whatever their threads.
+      return heldPlan(s, 1, 4, Math.max(4, Math.round(1024 / threads)) * processors);
+    case 2:
+      return heldPlan(s, 2, 8, Math.round(512 / threads) * processors);
+    case 4:
+      return s.N < MANY ? heldPlan(s, 4, 4, 4 * processors, 1) : heldPlan(s, 4, 8, 2 * processors, 1);
+  }
 }
 
 /** The text of linear.skinny.wgsl or linear.held.wgsl: `constants` of its plan, and what both take from the weight and the call. */

@@ -74,14 +74,14 @@ export function skinnyPlan(
 
 /** Measured were N and K of 3584 and more; smaller ones than these are left to the other forms. */
 const LEAST = 2048;
-/** Streaming processors of the one machine that was measured, an H200: a workgroup of 64 rows has one to itself, four of one row share one. */
+/** Streaming processors of the one machine that was measured, an H200: a workgroup of 64 rows has one to itself. */
 const PROCESSORS = 132;
 
 /**
  * The form for up to 64 rows by what was measured (results/h200/skinny.txt), or undefined where another serves. Pure.
  *
- * One row or two: x in registers (linear.held.ts), where that was measured. Else up to 4 rows, and without subgroup matrices
- * up to 31: arithmetic on staged x, one row a workgroup or four; two rows are then two workgroups.
+ * Up to 4 rows: x in registers (linear.held.ts), where that was faster. Else, and without subgroup matrices up to 31 rows:
+ * arithmetic on staged x, one row a workgroup or four; two rows are then two workgroups.
  * With subgroup matrices from 5 rows on: two times four would take 50 µs at 8192² and 20 at 4096², and matrices take 34
  * and 14. 17 to 32 rows were measured as halves of 64. Of 64, as many workgroups share K as all run at once.
  * No sum passes f16's largest number, whatever x is: it is scaled (skinny.pairs.wgsl), and matrices are summed in f32.
