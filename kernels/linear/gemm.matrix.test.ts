@@ -86,7 +86,7 @@ test.skipIf('Deno' in globalThis)('the tiles that scripts/device/adapters.ts tri
 });
 
 test('a plan keeps to the workgroup memory there is', () => {
-  const shape = gemmShape(CALLS[0][1]);
+  const shape = gemmShape(CALLS[3][1]);
   expect(planGemm(H200, shape)?.BK).toBe(64);
   expect(planGemm({ ...H200, maxWorkgroupStorage: 32768 }, shape)?.BK).toBe(32);
   expect(planGemm({ ...H200, maxWorkgroupStorage: 8192 }, shape)).toBe(undefined);
@@ -148,6 +148,21 @@ test.each(DW)('a weight gradient gets a tile that was measured: %s', (_, shape, 
   expect(`${BM}x${BN}x${BK} of ${WM}x${WN}, ${splits}`).toBe(plan);
   expect(us / best).toBeLessThan(1.05);
   expect(us / before).toBeLessThan(0.9);
+});
+
+/** The same of int4 layers' dX: results/h200/input-gradient.txt. */
+const DX: [string, m: number, n: number, r: number, plan: string, us: number, best: number][] = [
+  ['0.5B gate, up', M, 896, 9728, '128x128x64 of 64x64, 1', 487.6, 487.6],
+  ['0.5B down', M, 4864, 896, '128x128x32 of 64x64, 1', 208.0, 208.0],
+  ['0.5B qkv', M, 896, 1152, '128x128x64 of 64x64, 1', 70.9, 69.0],
+  ['SmolLM2 gate, up', M, 576, 3072, '128x128x32 of 64x64, 1', 98.1, 98.1],
+];
+
+test.each(DX)("an int4 layer's dX gets a tile that was measured: %s", (_, m, n, r, plan, us, best) => {
+  const shape: GemmShape = { ...product(m, n, r), left: 'f16', right: 'u32', group: 32 };
+  const { BM, BN, BK, WM, WN, splits } = planGemm(H200, shape)!;
+  expect(`${BM}x${BN}x${BK} of ${WM}x${WN}, ${splits}`).toBe(plan);
+  expect(us / best).toBeLessThan(1.03);
 });
 
 test('a weight gradient whose sides 96 and 192 do not suit gets another tile', () => {

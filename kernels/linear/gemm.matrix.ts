@@ -91,7 +91,8 @@ const SHORT_SUM = 192;
  * and for a layer's dW (results/h200/weight-gradient.txt): 48 x 96 or 64 x 64 a subgroup of a step of 32, whichever leaves less
  * of its tiles outside of out, as both do the same work a second.
  *
- * By rule alone for dX: 128 x 128 where that makes a hundred tiles, else 64 x 64. A sum is cut into as many spans as make one
+ * dX: 128 x 128 where that makes a hundred tiles, else 64 x 64; of int4 weights (results/h200/input-gradient.txt) in steps of 32
+ * unless those of 64, of which a processor runs one workgroup and not two, fill their waves better. A sum is cut into as many spans as make one
  * wave: as many workgroups as run at once, which workgroup memory decides (results/h200/occupancy.txt). One more than
  * that runs after all others, and all take twice as long. A dW's sum is long: its waves may be several, if they are full. Pure.
  */
@@ -109,8 +110,15 @@ export function planGemm(caps: Caps, s: GemmShape): GemmPlan | undefined {
   const bytes = (p: GemmPlan) => 16 * Math.max(stageVectors(p, s.byRows, true), stageVectors(p, s.byRows, false));
   /** How many of a plan's workgroups a processor's memory holds. */
   const held = (p: GemmPlan) => Math.floor(caps.maxWorkgroupStorage / bytes(p));
-  const plan = (BM: number, BN: number, WM: number, WN: number, spans = oneWave): GemmPlan | undefined => {
-    const deep = spans === oneWave && (s.r > 256 || (s.r % 64 === 0 && !short));
+  const plan = (
+    BM: number,
+    BN: number,
+    WM: number,
+    WN: number,
+    spans = oneWave,
+    deepest = 64,
+  ): GemmPlan | undefined => {
+    const deep = deepest === 64 && (s.r > 256 || (s.r % 64 === 0 && !short));
     const steps: GemmPlan['BK'][] = deep ? [64, 32, 16] : s.r > 16 ? [32, 16] : [16];
     const plans = steps.map((BK): GemmPlan => ({ form: 'matrix', BM, BN, BK, WM, WN, splits: 1 }));
     const p = plans.find((p) => threads(p) <= caps.maxInvocations && held(p) > 0);
@@ -131,11 +139,22 @@ export function planGemm(caps: Caps, s: GemmShape): GemmPlan | undefined {
   if (s.byRows && !s.blocks && s.right !== 'u32') {
     const covered = (BM: number, BN: number) => Math.ceil(s.m / BM) * BM * Math.ceil(s.n / BN) * BN;
     const oblong = covered(96, 192) <= covered(128, 128);
-    return oblong ? plan(96, 192, 48, 96, fullWaves) : plan(128, 128, 64, 64, fullWaves);
+    return oblong ? plan(96, 192, 48, 96, fullWaves, 32) : plan(128, 128, 64, 64, fullWaves, 32);
   }
   if (!large) return plan(64, 64, 32, 32);
-  return short ? plan(128, 128, 32, 64) : plan(128, 128, 64, 64);
+  if (short) return plan(128, 128, 32, 64);
+  const [shallow, deep] = [32, 64].map((BK) => plan(128, 128, 64, 64, oneWave, BK));
+  // Measured were sums of one span.
+  if (s.right !== 'u32' || !shallow || !deep) return deep;
+  const full = (p: GemmPlan) => fullness(Math.ceil(s.m / 128) * Math.ceil(s.n / 128), PROCESSORS * held(p));
+  return shallow.splits === 1 && full(deep) < DEEPER * full(shallow) ? shallow : deep;
 }
+
+/** How much more steps of 64 must fill their waves to be as fast as steps of 32, of which two workgroups run on a processor. */
+const DEEPER = 1.15;
+
+/** The share of the workgroups that could run, in as many waves as these take. */
+const fullness = (workgroups: number, atOnce: number): number => workgroups / (Math.ceil(workgroups / atOnce) * atOnce);
 
 /** Spans of a sum for workgroups that all run at once. */
 const oneWave = (tiles: number, atOnce: number, most: number): number =>
@@ -143,7 +162,7 @@ const oneWave = (tiles: number, atOnce: number, most: number): number =>
 
 /** The fewest spans whose waves are full by nine tenths, or the fullest. */
 function fullWaves(tiles: number, atOnce: number, most: number): number {
-  const full = (spans: number) => (tiles * spans) / (Math.ceil((tiles * spans) / atOnce) * atOnce);
+  const full = (spans: number) => fullness(tiles * spans, atOnce);
   const counts = Array.from({ length: most }, (_, i) => i + 1);
   return counts.find((spans) => full(spans) >= 0.9) ?? counts.reduce((a, b) => (full(b) > full(a) ? b : a));
 }
