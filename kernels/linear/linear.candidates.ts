@@ -56,7 +56,7 @@ const SKINNY = [
 ] as const;
 
 /** [MR, NR, workgroups, TURNS]: each is the plan's or was the fastest of a shape that was measured (results/h200/skinny.txt). */
-const HELD = [
+export const HELD = [
   [1, 4, 528, 2],
   [1, 4, 1056, 2],
   [1, 4, 1056, 1],

@@ -7,8 +7,8 @@
  * Before each, f32 arithmetic keeps the GPU busy and says its clock. *: the plan of now.
  */
 
-import { planName } from '../../kernels/linear/linear.candidates.ts';
-import { type HeldPlan, heldFits, heldPlan } from '../../kernels/linear/linear.held.ts';
+import { HELD, planName } from '../../kernels/linear/linear.candidates.ts';
+import { heldFits, heldPlan } from '../../kernels/linear/linear.held.ts';
 import { type Plan, plan, product } from '../../kernels/linear/linear.product.ts';
 import { planStaged } from '../../kernels/linear/linear.skinny.ts';
 import { type Linear, type LinearShape, shapeOf } from '../../kernels/linear/linear.types.ts';
@@ -34,10 +34,6 @@ interface Variant {
   rows: number;
   /** Undefined where it does not suit a shape. */
   plan(s: LinearShape): Plan | undefined;
-  /** What is made of the plan's text. */
-  text?(code: string): string;
-  /** Its sums are wrong, and not looked at: what something else costs. */
-  wrong?: boolean;
 }
 
 const EPS16 = 2 ** -11;
@@ -47,75 +43,23 @@ const roundingOf = (p: Plan): number => (p.form === 'held' || p.form === 'skinny
 /** Rows of x, in the order in which they are shown. */
 const ROWS = [1, 2, 4];
 
-/**
- * Nibbles as subnormal halves, q 2^-24 and q 2^-20, not q - 8: no subtraction, a ninth of four rows' instructions. x is
- * scaled to a largest of 2^15 to 2^16 and, where q is 16 times as large, to a sixteenth of that. Sums are twice as large
- * for the same rounding, and WGSL lets a GPU take subnormals for 0, which would show: for measuring only.
- */
-const subnormal = (code: string): string => {
-  const changes: [RegExp, string][] = [
-    [
-      /return Pairs\([\s\S]*?\);\n\}/,
-      `return Pairs(bitcast<vec2<f16>>(w & 0x000f000fu), bitcast<vec2<f16>>(w & 0x00f000f0u),
-    bitcast<vec2<f16>>(v & 0x000f000fu), bitcast<vec2<f16>>(v & 0x00f000f0u));\n}`,
-    ],
-    [/pack2x16float\(vec2\(a\.y, b\.y\)\)/, 'pack2x16float(vec2(a.y, b.y) * 0x1p-4)'],
-    [/pack2x16float\(vec2\(a\.w, b\.w\)\)/, 'pack2x16float(vec2(a.w, b.w) * 0x1p-4)'],
-    [/\(261u - e\)/, '(269u - e)'],
-    [/\(e - 7u\)/, '(e + 9u)'],
-    [/ab\.x \* \(8\.0 - ab\.y\)/, 'ab.x * -ab.y'],
-    [/fma\(8\.0, ab\.x, ab\.y\)/, 'ab.y'],
-  ];
-  return changes.reduce((text, [from, to]) => {
-    if (!from.test(text)) throw new Error(`skinny.pairs.wgsl has no ${from.source}`);
-    return text.replace(from, to);
-  }, code);
-};
-
-type Held = [MR: HeldPlan['MR'], NR: number, workgroups: number, TURNS: HeldPlan['TURNS'], PARTS?: number];
-const held = (...[MR, NR, workgroups, TURNS, PARTS]: Held): Variant => ({
-  name: `held ${MR}x${NR} ${workgroups}${TURNS === 1 ? ' anew' : ''}${PARTS ? ` in ${PARTS} parts` : ''}`,
+const held = (...[MR, NR, workgroups, TURNS]: (typeof HELD)[number]): Variant => ({
+  name: `held ${MR}x${NR} ${workgroups}${TURNS === 1 ? ' anew' : ''}`,
   rows: MR,
   plan: (s: LinearShape) => {
-    const p = heldPlan(s, MR, NR, workgroups, TURNS, PARTS);
+    const p = heldPlan(s, MR, NR, workgroups, TURNS);
     return heldFits(gpu.caps, s, p) ? p : undefined;
   },
 });
 const skinny = (rows: number): Variant => ({ name: 'skinny', rows, plan: (s) => planStaged(gpu.caps, s) });
-/** The same selections and additions, of a lane's own sums. */
-const apart = (v: Variant): Variant => ({
-  ...v,
-  name: `${v.name}, not exchanged`,
-  text: (code) => code.replaceAll(/subgroupShuffleXor\((select\([^;]*?\)|v\[0\w*\]), bit\)/g, '$1'),
-  wrong: true,
-});
-const without8 = (v: Variant): Variant => ({ ...v, name: `${v.name}, q subnormal`, text: subnormal });
 
-/** What lost clearly in both earlier calls is in results/h200/skinny.txt. The plan of now is timed if it is not one of these. */
-const VARIANTS: Variant[] = [
-  skinny(1),
-  held(1, 8, 528, 2),
-  held(1, 8, 264, 2),
-  held(1, 16, 264, 2),
-  held(1, 4, 528, 2),
-  held(1, 4, 1056, 2),
-  held(1, 4, 1056, 1),
-  skinny(2),
-  held(2, 8, 264, 2),
-  held(2, 8, 528, 2),
-  held(2, 8, 528, 1),
-  held(2, 4, 528, 1),
-  held(2, 4, 1056, 2),
-  without8(held(2, 8, 264, 2)),
-  skinny(4),
-  held(4, 4, 528, 1),
-  held(4, 8, 264, 1),
-  held(4, 8, 264, 1, 2),
-  held(4, 8, 528, 2),
-  without8(skinny(4)),
-  without8(held(4, 8, 264, 1)),
-  apart(held(4, 8, 264, 1)),
-].filter((v) => v.name === 'skinny' || v.name.includes(only));
+/** What a tuning may choose; what lost is in results/h200/skinny.txt. The plan of now is timed if it is not one of these. */
+const VARIANTS: Variant[] = ROWS.flatMap((M) => [
+  skinny(M),
+  ...HELD.filter(([MR]) => MR === M)
+    .map((of) => held(...of))
+    .filter(({ name }) => name.includes(only)),
+]);
 
 interface Shape {
   N: number;
@@ -262,67 +206,37 @@ class Problem {
 const { bytes: copy } = await measureCopy(gpu);
 console.log(`copy rate ${(copy / 1e12).toFixed(2)} TB/s, read and written`);
 
-/** A line of WGSL on accumulators a0 to a7, eight of them one after the other, and what it should take: instructions a line. */
-const OPERATIONS: [name: string, type: string, line: (i: number, j: number) => string, instructions: number][] = [
-  ['fma f32', 'f32', (i) => `a${i} = fma(a${i}, b, c);`, 1],
-  ['fma vec2<f16>', 'vec2<f16>', (i) => `a${i} = fma(a${i}, b, c);`, 1],
-  ['add vec2<f16>', 'vec2<f16>', (i) => `a${i} = a${i} + b;`, 1],
-  ['and, or', 'u32', (i, j) => `a${i} = (a${i} & b) | a${j};`, 1],
-  ['halves to f32, added', 'vec2<f16>', (i) => `a${i} = bitcast<vec2<f16>>(f32(a${i}.x) + f32(a${i}.y));`, 3],
-  ['exchange', 'f32', (i) => `a${i} = subgroupShuffleXor(a${i}, ${1 << (i % 5)}u);`, 1],
-];
-
-const PROCESSORS = 132;
 interface Keeper {
   recording: Recording;
-  /** MHz, if it takes so many nanoseconds, and a clock of a processor has 128 multiplications and additions. */
+  /** MHz, if it takes so many nanoseconds. */
   clock(ns: number): number;
 }
 
-/**
- * What the driver makes of these forms' operations: how many a clock, if of f32's fma it is 128 a processor. Returns that
- * one, which keeps the GPU busy and says its clock.
- */
-async function operations(): Promise<Keeper> {
-  const [LOOPS, WG, processors] = software ? [1, 32, 1] : [1024, 512, PROCESSORS];
-  const workgroups = 2 * processors;
-  const numbers = gpu.upload('numbers', 'u32', [4], Uint32Array.of(0x3c003c00, 0x3c003c01, 0x04010401, 0x07ff07ff));
-  const out = gpu.tensor('out', 'u32', [workgroups * WG]);
-  const recordings = await Promise.all(
-    OPERATIONS.map(async ([name, type, line]) => {
-      const each = Array.from({ length: 8 }, (_, i) => i);
-      const of = (word: string) => (type === 'u32' ? word : `bitcast<${type}>(${word})`);
-      const code = `enable f16;
-enable subgroups;
-@group(0) @binding(0) var<storage, read> numbers: array<u32>;
-@group(0) @binding(1) var<storage, read_write> out: array<u32>;
+/** Multiplications and additions in f32, of which a processor has 128 a clock, eight of them at a time in each thread. */
+async function multiplications(): Promise<Keeper> {
+  const [LOOPS, WG, PROCESSORS] = software ? [1, 32, 1] : [1024, 512, 132];
+  const workgroups = 2 * PROCESSORS;
+  const numbers = gpu.upload('numbers', 'f32', [4], Float32Array.of(0.5, 1, 2, 3));
+  const out = gpu.tensor('out', 'f32', [workgroups * WG]);
+  const a = Array.from({ length: 8 }, (_, i) => `a${i}`);
+  const code = `@group(0) @binding(0) var<storage, read> numbers: array<f32>;
+@group(0) @binding(1) var<storage, read_write> out: array<f32>;
 @compute @workgroup_size(${WG})
 fn main(@builtin(global_invocation_id) id: vec3<u32>) {
-  let b = ${of('numbers[0]')};
-  let c = ${of('numbers[2]')};
-  ${each.map((i) => `var a${i} = ${of(`numbers[1] + ${i}u * id.x`)};`).join('\n  ')}
+  let b = numbers[0];
+  let c = numbers[2];
+  ${a.map((v, i) => `var ${v} = numbers[1] + f32(${i}u * id.x);`).join('\n  ')}
   for (var k = 0u; k < ${LOOPS}u; k++) {
-    ${each.map(() => each.map((i) => line(i, (i + 3) % 8)).join(' ')).join('\n    ')}
+    ${a.map(() => a.map((v) => `${v} = fma(${v}, b, c);`).join(' ')).join('\n    ')}
   }
-  out[id.x] = ${each.map((i) => (type === 'u32' ? `a${i}` : `bitcast<u32>(a${i})`)).join(' ^ ')};
+  out[id.x] = ${a.join(' + ')};
 }`;
-      const r = new Recorder(gpu);
-      r.dispatch({ label: name, code, bindings: [numbers, out], grid: [workgroups] });
-      return r.finish();
-    }),
-  );
-  const times = await compare(recordings);
-  const rate = (i: number) => (64 * LOOPS * WG * workgroups) / times[i].ns;
-  for (const [i, [name, , , instructions]] of OPERATIONS.entries()) {
-    const clock = (128 * rate(i)) / rate(0);
-    console.log(
-      `${name.padEnd(22)} ${(rate(i) / 1e3).toFixed(2).padStart(6)} T/s ±${(100 * times[i].spread).toFixed(1)}%, ${clock.toFixed(1)} a clock and processor, of ${instructions} instructions`,
-    );
-  }
-  for (const recording of recordings.slice(1)) recording.free();
-  return { recording: recordings[0], clock: (ns) => (1e3 * 64 * LOOPS * WG * workgroups) / ns / 128 / processors };
+  const r = new Recorder(gpu);
+  r.dispatch({ label: 'fma f32', code, bindings: [numbers, out], grid: [workgroups] });
+  const clocks = (64 * LOOPS * WG * workgroups) / 128 / PROCESSORS;
+  return { recording: await r.finish(), clock: (ns) => (1e3 * clocks) / ns };
 }
-const keeper = gpu.caps.f16 && gpu.caps.subgroups ? await operations() : undefined;
+const keeper = await multiplications();
 console.log(`# ${left().toFixed(1)} s left`);
 
 interface Job {
@@ -346,20 +260,19 @@ for (const shape of SHAPES) {
     const now = plan(gpu.caps, s);
     const variants = VARIANTS.filter((v) => v.rows === M).map((v) => ({ ...v, M, calls, made: v.plan(s) }));
     const same = (a: Plan, b?: Plan) => JSON.stringify(a) === JSON.stringify(b);
-    const all = variants.filter(({ name, made, text }, i) => {
+    const all = variants.filter(({ name, made }, i) => {
       if (!made) console.log(`${about} M=${M} ${name}: does not fit`);
-      return made && !variants.slice(0, i).some((v) => same(made, v.made) && v.text === text);
+      return made && !variants.slice(0, i).some((v) => same(made, v.made));
     });
     if (!all.some((v) => same(now, v.made)))
       all.unshift({ name: planName(now), rows: M, plan: () => now, M, calls, made: now });
-    return all.map((v) => ({ ...v, made: v.made!, name: `${same(now, v.made) && !v.text ? '*' : ' '} ${v.name}` }));
+    return all.map((v) => ({ ...v, made: v.made!, name: `${same(now, v.made) ? '*' : ' '} ${v.name}` }));
   });
   const made = await Promise.all(
-    chosen.map(async ({ M, name, calls, made, text }) => {
+    chosen.map(async ({ name, M, calls, made }) => {
       const r = new Recorder(gpu);
       for (const call of calls) product(r, call, 'linear', made);
       try {
-        if (text) for (const d of r.dispatches) d.code = text(d.code);
         return await r.finish();
       } catch (error) {
         console.log(`${about} M=${M} ${name}: ${(error as Error).message.slice(0, 200)}`);
@@ -369,10 +282,10 @@ for (const shape of SHAPES) {
   const jobs: Job[] = [];
   for (const [i, recording] of made.entries()) {
     if (!recording) continue;
-    const { M, name, made: of, wrong } = chosen[i];
+    const { M, name, made: of } = chosen[i];
     gpu.write(p.y[M], new Uint8Array(p.y[M].bytes).fill(0xff));
     recording.replay();
-    jobs.push({ M, name, recording, error: wrong ? 'not checked' : await p.error(M, roundingOf(of)) });
+    jobs.push({ M, name, recording, error: await p.error(M, roundingOf(of)) });
   }
   console.log(
     `# ${about}: ${jobs.length} compiled and checked in ${((performance.now() - began) / 1000).toFixed(1)} s`,
@@ -380,12 +293,12 @@ for (const shape of SHAPES) {
   if (left() < 3) break;
   const times = await compare(
     jobs.map(({ recording }) => recording),
-    { keeper: keeper?.recording, rounds: software ? 1 : 5 },
+    { keeper: keeper.recording, rounds: software ? 1 : 5 },
   );
-  if (keeper) {
-    const { ns, spread } = times[jobs.length];
-    console.log(`# clock ${keeper.clock(ns).toFixed(0)} MHz ±${(100 * spread).toFixed(1)}% by f32's fma, between them`);
-  }
+  const kept = times[jobs.length];
+  console.log(
+    `# clock ${keeper.clock(kept.ns).toFixed(0)} MHz ±${(100 * kept.spread).toFixed(1)}% by f32's fma, between them`,
+  );
   for (const [i, { M, name, recording, error }] of jobs.entries()) {
     const us = times[i].ns / 1e3 / p.weights.length;
     const rate = p.bytes(M) / us / 1e3;
