@@ -11,7 +11,7 @@ import { loadModel } from '../model/load.ts';
 import { allWeights } from './all_weights.ts';
 import { chunksOf } from './chunks.ts';
 import { continuedLora, newLora } from './lora_weights.ts';
-import { createStep, type StepInput, type StepOptions, type StepOutcome } from './step.ts';
+import { createStep, type StepInput, type StepOptions, type StepOutcome, type StepTexts } from './step.ts';
 import type { Trainable } from './trainable.ts';
 
 const QUERIES = 3;
@@ -220,6 +220,38 @@ describeGpus('a training step', (gpu) => {
     expect(await run(1)).toEqual(first);
     expect(await run(2)).not.toEqual(first);
     expect(await run(1, true)).toEqual(first);
+  });
+
+  test('begun ahead, a step gives the same bits: in chunks, after other texts than it got, after an overflow', async () => {
+    const g = gpu();
+    const golden = await readGolden('llama-f32', 'grads_r4.safetensors');
+    const input = inputOf(golden);
+    // Four batches that differ, one of them overflowing.
+    const inputs = [0, 1, 2, 3].map((step) => ({
+      ...{
+        ...input,
+        step,
+        updates: step,
+        queries: input.queries.map((ids, i) => ids.slice(0, ids.length - ((i + step) % 2))),
+      },
+      lossScale: step === 1 ? 1e38 : 1,
+    }));
+    const run = async (chunkTokens: number, ahead: (i: number) => StepTexts | undefined) => {
+      const t = await open(g, 'llama-f32', 'new');
+      const step = await createStep(g, t, { ...OPTIONS, dropout: 0.2, chunkTokens });
+      const outcomes: StepOutcome[] = [];
+      for (const [i, input] of inputs.entries()) outcomes.push(await step.run(input, () => ahead(i)));
+      const result = { outcomes, weights: await bits(g, t) };
+      step.free();
+      t.free();
+      return result;
+    };
+    for (const chunkTokens of [50, 17]) {
+      const apart = await run(chunkTokens, () => undefined);
+      expect(apart.outcomes.map(({ updated }) => updated)).toEqual([true, false, true, true]);
+      expect(await run(chunkTokens, (i) => inputs[i + 1])).toEqual(apart);
+      expect(await run(chunkTokens, (i) => inputs[(i + 3) % 4])).toEqual(apart);
+    }
   });
 
   test('zeros where the architecture has no bias are not trained', async () => {

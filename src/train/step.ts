@@ -37,18 +37,22 @@ export interface StepOptions extends AdamwOptions {
   clip: number;
 }
 
-export interface StepInput {
+/** What of a step is known before the one before it has ended. */
+export interface StepTexts {
   /** Token ids of the queries, and of the passages that they share. */
   queries: readonly Uint32Array[];
   passages: readonly Uint32Array[];
   /** For each query the index of its own passage. */
   targets: readonly number[];
+  /** Steps tried before this one, which the dropout masks follow. */
+  step: number;
+}
+
+export interface StepInput extends StepTexts {
   lr: number;
   weightDecay: number;
   /** Updates made before this one. */
   updates: number;
-  /** Steps tried before this one, which the dropout masks follow. */
-  step: number;
   /** What gradients are multiplied by on their way through f16. */
   lossScale: number;
 }
@@ -64,8 +68,12 @@ export interface StepOutcome {
 }
 
 export interface Step {
-  /** Tries one update and waits for its outcome. */
-  run(input: StepInput): Promise<StepOutcome>;
+  /**
+   * Tries one update and waits for its outcome. While the GPU works, `ahead` makes the texts of the step that follows, whose
+   * forward pass is queued behind this one's update, so that the GPU has work while the host reads the outcome. A step
+   * of other texts (by identity) begins anew, with the same result.
+   */
+  run(input: StepInput, ahead?: () => StepTexts | undefined): Promise<StepOutcome>;
   /** The kernels of a step in one chunk, in order. */
   readonly labels: readonly string[];
   /** GPU time of every dispatch of a step of one chunk: the last one that ran, run again. For benchmarks. */
@@ -181,39 +189,57 @@ export async function createStep(
     state.set(low, high, place);
   };
 
-  async function run(input: StepInput): Promise<StepOutcome> {
-    const { queries, passages, lossScale } = input;
-    const all = [...queries, ...passages];
-    const Q = queries.length;
-    const lengths = all.map((ids) => ids.length);
-    const chunks = chunksOf(lengths, o.chunkTokens);
+  /** The texts whose forward pass is queued or done, in these chunks; the last one's activations are there. */
+  let begun: { texts: StepTexts; all: readonly Uint32Array[]; chunks: Chunk[] } | undefined;
+
+  const embed = ({ texts, all, chunks }: NonNullable<typeof begun>, i: number) => {
+    load(all, texts.queries.length, chunks[i], texts.step * MOST_CHUNKS + i);
+    recordedForward.replay();
+  };
+
+  function begin(texts: StepTexts) {
+    const all = [...texts.queries, ...texts.passages];
+    const chunks = chunksOf(
+      all.map((ids) => ids.length),
+      o.chunkTokens,
+    );
     if (chunks.length > MOST_CHUNKS) throw new Error(`${chunks.length} chunks a step, at most ${MOST_CHUNKS}`);
+    begun = { texts, all, chunks };
+    for (const i of chunks.keys()) embed(begun, i);
+    return begun;
+  }
+
+  const hasBegun = ({ queries, passages, step }: StepTexts) =>
+    begun?.texts.queries === queries && begun.texts.passages === passages && begun.texts.step === step;
+
+  async function run(input: StepInput, ahead?: () => StepTexts | undefined): Promise<StepOutcome> {
+    const { queries, passages, lossScale } = input;
+    const now = begun && hasBegun(input) ? begun : begin(input);
+    begun = undefined;
     gpu.write(targets, Uint32Array.from(input.targets));
-    setContrastiveBatch(batch, Q, passages.length, lossScale);
+    setContrastiveBatch(batch, queries.length, passages.length, lossScale);
     setGradNorm(norm, { lossScale, clip: o.clip });
     setAdamw(rates, { lr: input.lr, weightDecay: input.weightDecay, t: input.updates + 1 }, o);
     parameters.clearGradients();
-    const place = (i: number) => input.step * MOST_CHUNKS + i;
-    const embed = (i: number) => {
-      load(all, Q, chunks[i], place(i));
-      recordedForward.replay();
-    };
-    for (const i of chunks.keys()) embed(i);
     recordedLoss.replay();
-    // The last chunk's activations are still there.
-    for (let i = chunks.length - 1; i >= 0; i--) {
-      if (i < chunks.length - 1) embed(i);
+    const last = now.chunks.length - 1;
+    for (let i = last; i >= 0; i--) {
+      if (i < last) embed(now, i);
       recordedBackward.replay();
     }
     recordedUpdate.replay();
     trainable.refresh.replay();
-    const tokens = lengths.reduce((n, l) => n + l, 0);
-    const numbers = (await gpu.read(outcome)) as Float32Array;
+    const reading = gpu.read(outcome);
+    // Nobody waits for it where `ahead` throws.
+    reading.catch(() => {});
+    const next = ahead?.();
+    if (next) begin(next);
+    const numbers = (await reading) as Float32Array;
     return {
       loss: numbers[0],
       norm: numbers[ALIGN],
       updated: numbers[ALIGN + 1] === 1,
-      tokens,
+      tokens: now.all.reduce((n, { length }) => n + length, 0),
     };
   }
 

@@ -6,7 +6,7 @@ import type { Gpu } from '../gpu/gpu.ts';
 import { profileLines } from '../gpu/recorder.ts';
 import { SHAPES, syntheticModel } from '../model/synthetic.ts';
 import { newLora } from './lora_weights.ts';
-import { createStep, type StepInput, type StepOptions } from './step.ts';
+import { createStep, type StepInput, type StepOptions, type StepTexts } from './step.ts';
 
 export interface StepCase {
   model: keyof typeof SHAPES;
@@ -82,12 +82,10 @@ export async function timeStep(gpu: Gpu, c: StepCase, { warm = 3, steps = 10 } =
   const times: number[] = [];
   let spent = 0;
   for (let i = 0; i < warm + steps && (spent < 1000 * ENOUGH || times.length < 3); i++) {
-    const input: StepInput = {
-      ...{ queries, passages, targets: targetsOf, lr: 1e-5, weightDecay: 0.01, updates: i, step: i },
-      lossScale: 1024,
-    };
+    const texts = (step: number): StepTexts => ({ queries, passages, targets: targetsOf, step });
+    const input: StepInput = { ...texts(i), lr: 1e-5, weightDecay: 0.01, updates: i, lossScale: 1024 };
     const began = performance.now();
-    const { loss, updated } = await step.run(input);
+    const { loss, updated } = await step.run(input, () => texts(i + 1));
     if (!Number.isFinite(loss) || !updated) throw new Error(`${c.model}: step ${i + 1} has loss ${loss}, not updated`);
     const took = performance.now() - began;
     spent += took;

@@ -6,13 +6,13 @@ import { profileLines } from '../gpu/recorder.ts';
 import { backwardBytes } from '../model/backward.ts';
 import { activationBytes } from '../model/decoder.ts';
 import type { Tokenizer } from '../model/tokenizer.ts';
-import { Batches } from './batches.ts';
+import { Batches, type BatchState } from './batches.ts';
 import { mine, type OnEmbed, type RankWith, validate } from './evaluate.ts';
 import type { EpochEvent, StepEvent, TrainEvent, TrainingData, TrainState } from './events.ts';
 import { firstLossScale, nextLossScale } from './scaler.ts';
 import { linearSchedule, type Schedule, warmupSteps } from './schedule.ts';
 import type { Settings } from './settings.ts';
-import { createStep, type Step } from './step.ts';
+import { createStep, type Step, type StepTexts } from './step.ts';
 import type { Trainable } from './trainable.ts';
 
 export interface TrainerOptions {
@@ -80,6 +80,10 @@ export class Trainer {
   readonly #step: Step;
   readonly #rankWith: RankWith;
   #rankings: number[][] = [];
+  /** Texts of the next step, whose forward pass the GPU has been given. */
+  #ahead: StepTexts | undefined;
+  /** When the last step ended, where another follows at once. */
+  #ended: number | undefined;
 
   private constructor(
     trainable: Trainable,
@@ -138,6 +142,8 @@ export class Trainer {
    */
   async *run(signal?: AbortSignal): AsyncGenerator<TrainEvent> {
     const began = performance.now() - 1000 * this.state.seconds;
+    this.#ahead = undefined;
+    this.#ended = undefined;
     const seconds = () => (performance.now() - began) / 1000;
     while (this.state.epoch < this.#settings.epochs && !signal?.aborted) {
       if (this.state.step < this.#batches.stepsPerEpoch) yield await this.#next(seconds);
@@ -148,19 +154,20 @@ export class Trainer {
   async #next(seconds: () => number): Promise<StepEvent> {
     const { state } = this;
     const { gpu } = this.#trainable.parameters;
-    const { queries, passages } = this.#data;
     const { hardNegatives, weightDecay } = this.#settings;
     if (hardNegatives > 0 && !state.mined) state.mined = await this.#mine(hardNegatives);
-    const { mined } = state;
-    const batch = this.#batches.at(state, mined && ((row) => mined[row]));
-    const from = performance.now();
+    const from = this.#ended ?? performance.now();
     const lr = linearSchedule(this.#schedule, state.tried);
-    const outcome = await this.#step.run({
-      queries: batch.rows.map((row) => queries[row]),
-      passages: batch.passages.map((row) => passages[row]),
-      targets: batch.targets,
-      ...{ lr, weightDecay, updates: state.updates, step: state.tried, lossScale: state.lossScale },
-    });
+    const texts = this.#ahead?.step === state.tried ? this.#ahead : this.#texts(state, state.tried);
+    // The first step of an epoch waits for what the last one's end judges and mines.
+    const last = state.step + 1 === this.#batches.stepsPerEpoch;
+    const ahead = () => {
+      this.#ahead = last ? undefined : this.#texts(this.#batches.next(state), state.tried + 1);
+      return this.#ahead;
+    };
+    const rest = { lr, weightDecay, updates: state.updates, lossScale: state.lossScale };
+    const outcome = await this.#step.run({ ...texts, ...rest }, ahead);
+    this.#ended = performance.now();
     const { loss, norm, updated, tokens } = outcome;
     const at = `step ${state.tried + 1} of ${this.totalSteps}`;
     if (!Number.isFinite(loss))
@@ -182,15 +189,29 @@ export class Trainer {
     return {
       type: 'step',
       ...{ step: state.tried, steps: this.totalSteps, epoch, loss, lr, norm, updated, lossScale, tokens },
-      tokensPerSecond: tokens / ((performance.now() - from) / 1000),
+      tokensPerSecond: tokens / ((this.#ended - from) / 1000),
       gpuBytes: gpu.peak,
       seconds: state.seconds,
+    };
+  }
+
+  /** The texts of a batch, as the step that is the `step`th to be tried. */
+  #texts(at: BatchState, step: number): StepTexts {
+    const { queries, passages } = this.#data;
+    const { mined } = this.state;
+    const batch = this.#batches.at(at, mined && ((row) => mined[row]));
+    return {
+      queries: batch.rows.map((row) => queries[row]),
+      passages: batch.passages.map((row) => passages[row]),
+      targets: batch.targets,
+      step,
     };
   }
 
   async #endEpoch(seconds: () => number): Promise<EpochEvent> {
     const { state } = this;
     const { validation } = this.#data;
+    this.#ended = undefined;
     const judged = validation?.queries.length ? await validate(this.#rankWith, validation) : undefined;
     if (judged) this.#rankings = judged.rankings;
     const loss = state.lossSum / state.step;
