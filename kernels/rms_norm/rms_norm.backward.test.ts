@@ -1,4 +1,6 @@
 import { expect, test } from 'vitest';
+import { Recorder } from '../../src/gpu/recorder.ts';
+import { fromHalf, toHalf } from '../../src/half.ts';
 import { describeGpus } from '../../test/gpus.ts';
 import { EPS, expectClose, fromGpu, normal, poisoned, runOnce, toGpu } from '../../test/numeric.ts';
 import { rmsNormBackward } from './rms_norm.backward.ts';
@@ -22,7 +24,9 @@ describeGpus('rms_norm backward', (gpu) => {
     const given = heldX.map((v, i) => (add || i >= M * C ? v : Number.NaN));
     const dx = toGpu(g, 'dx', 'f32', [M + 1, C], given);
     const flat = toGpu(g, 'gradients', 'f32', [C + 4], held);
+    const copy = M > 3 ? poisoned(g, 'copy', dyType, [M + 1, C]) : undefined;
     const call = {
+      copy,
       x: toGpu(g, 'x', 'f32', [M, C], x),
       weight: toGpu(g, 'weight', 'f32', [C], weight),
       dy: toGpu(g, 'dy', dyType, [M, C], dy),
@@ -59,8 +63,29 @@ describeGpus('rms_norm backward', (gpu) => {
       weights[3 + c] = reference.dweight[c] + (add ? held[3 + c] : 0);
       atolW[3 + c] += 64 * u * Math.abs(held[3 + c]) + 64 * u * atolW[3 + c];
     }
-    expectClose(await fromGpu(g, dx), expected, 0, atol);
+    const got = await fromGpu(g, dx);
+    expectClose(got, expected, 0, atol);
+    if (copy) {
+      const [copied, rounded] = [await fromGpu(g, copy), (v: number) => (dyType === 'f16' ? fromHalf(toHalf(v)) : v)];
+      expect(copied.slice(0, M * C)).toEqual(got.slice(0, M * C).map(rounded));
+      expect(copied.slice(M * C).every(Number.isNaN)).toBe(true);
+    }
     expectClose(await fromGpu(g, flat), weights, 0, atolW);
+  });
+
+  test('a copy of another type than dy is refused', async () => {
+    if (gpu().activation === 'f32') return;
+    const call = {
+      ...{ x: gpu().tensor('x', 'f32', [2, 8]), weight: gpu().tensor('weight', 'f32', [8]) },
+      ...{
+        dy: gpu().tensor('dy', 'f16', [2, 8]),
+        dx: gpu().tensor('dx', 'f32', [2, 8]),
+        rows: gpu().dim('rows', 2),
+        eps: 1,
+      },
+    };
+    const copy = gpu().tensor('copy', 'f32', [2, 8]);
+    expect(() => rmsNormBackward(new Recorder(gpu()), { ...call, copy })).toThrow("copy is not of dy's type");
   });
 
   test('a frozen weight costs one dispatch', async () => {

@@ -4,7 +4,9 @@ import type { Tensor } from '../../src/gpu/tensor.ts';
 import { float, specialise } from '../../src/gpu/wgsl.ts';
 import { sumParts } from '../linear/sum_parts.ts';
 import type { Region } from '../linear/weight_gradient.ts';
+import alone from './rms_norm.alone.wgsl' with { type: 'text' };
 import source from './rms_norm.backward.wgsl' with { type: 'text' };
+import copySource from './rms_norm.copy.wgsl' with { type: 'text' };
 import { plan } from './rms_norm.ts';
 import weightSource from './rms_norm.weight.wgsl' with { type: 'text' };
 
@@ -17,6 +19,8 @@ export interface RmsNormBackward {
   dy: Tensor;
   /** f32 [M, C] */
   dx: Tensor;
+  /** [M, C], of dy's type: gets dx too, as the products below read it. */
+  copy?: Tensor;
   /** How many rows there are, at most M. */
   rows: Dim;
   eps: number;
@@ -31,15 +35,21 @@ const SPAN = 64;
 const MOST_PARTS = 256;
 
 export function rmsNormBackward(r: Recorder, a: RmsNormBackward): void {
-  const { x, weight, dy, dx, rows, dweight } = a;
+  const { x, weight, dy, dx, copy, rows, dweight } = a;
   const [M, C] = x.shape;
   const { WG } = plan(r.gpu.caps, C);
+  if (copy && copy.dtype !== dy.dtype) throw new Error(`rms_norm backward: ${copy.label} is not of dy's type`);
   const specialised = { enable: dy.dtype === 'f16' ? ['f16'] : [], alias: { Elem: dy.dtype } };
   const scales = r.scratch('rms_norm scales', 'f32', [M]);
   r.dispatch({
     label: 'rms_norm backward',
-    code: specialise(source, { ...specialised, constants: { C, EPS: float(a.eps), ADD: a.add ?? false, WG } }),
-    bindings: [x, weight, dy, dx, scales, rows],
+    code: specialise(source, {
+      enable: specialised.enable,
+      alias: { ...specialised.alias, X: 'f32', ...(copy && { Copy: dy.dtype }) },
+      constants: { C, EPS: float(a.eps), ADD: a.add ?? false, WG, ...(copy && { COPY_BINDING: 6 }) },
+      include: [copy ? copySource : alone],
+    }),
+    bindings: [x, weight, dy, dx, scales, rows, ...(copy ? [copy] : [])],
     grid: () => fold(rows.count),
   });
   if (!dweight) return;

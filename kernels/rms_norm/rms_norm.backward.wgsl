@@ -6,9 +6,11 @@
 //   dx      f32  [M, C]   with ADD the residual stream's gradient goes on through it: dx is added to
 //   scales  f32  [M]      s, which the weight's gradient needs again
 //   dim.x   M
+//   copy    Elem [M, C]   dx once more, as products read it: rms_norm.copy.wgsl, or rms_norm.alone.wgsl
 //
 // One workgroup a row; x and dy are read twice, the second time from cache, and both sums are made in one pass.
 // Bound by memory: 8 C + 2 C or 4 C bytes in, 4 C out. Constants: C, EPS (f32), ADD, WG (a power of two). Alias: Elem.
+// Included: put_copy, for which X is f32.
 
 @group(0) @binding(0) var<storage, read> x: array<f32>;
 @group(0) @binding(1) var<storage, read> weight: array<f32>;
@@ -44,5 +46,6 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(num_workgroups) groups: v
     var d = scale * (f32(dy[row + c]) * weight[c] - x[row + c] * along);
     if (ADD) { d += dx[row + c]; }
     dx[row + c] = d;
+    put_copy(row + c, d);
   }
 }

@@ -21,15 +21,18 @@ describeGpus('rms_norm', (gpu) => {
     const weight = normal(2, C);
     const y = poisoned(g, 'y', g.activation, [M, C]);
     const rows = g.dim('rows', M);
+    const copy = C % 2 ? poisoned(g, 'copy', 'f32', [M, C]) : undefined;
     await runOnce(g, (r) =>
       rmsNorm(r, {
         x: toGpu(g, 'x', 'f32', [M, C], x),
         weight: toGpu(g, 'weight', 'f32', [C], weight),
         y,
+        copy,
         rows,
         eps: 1e-5,
       }),
     );
+    if (copy) expect(await fromGpu(g, copy)).toEqual(x);
     // The sum of C squares is off by at most C roundoffs, its inverse root by half as many;
     // inverseSqrt itself (2 ulp) and three products come on top, then the store's rounding.
     const rtol = (C / 2 + 8) * EPS.f32 + EPS[g.activation];
@@ -38,12 +41,15 @@ describeGpus('rms_norm', (gpu) => {
 
   test('rows beyond the count stay untouched', async () => {
     const g = gpu();
+    const x = normal(1, 32);
+    const copy = poisoned(g, 'copy', 'f32', [4, 8]);
     const y = poisoned(g, 'y', g.activation, [4, 8]);
     await runOnce(g, (r) =>
       rmsNorm(r, {
-        x: toGpu(g, 'x', 'f32', [4, 8], normal(1, 32)),
+        x: toGpu(g, 'x', 'f32', [4, 8], x),
         weight: toGpu(g, 'weight', 'f32', [8], normal(2, 8)),
         y,
+        copy,
         rows: g.dim('rows', 2),
         eps: 1e-5,
       }),
@@ -51,6 +57,9 @@ describeGpus('rms_norm', (gpu) => {
     const values = await fromGpu(g, y);
     expect(values.slice(0, 16).every(Number.isFinite)).toBe(true);
     expect(values.slice(16).every(Number.isNaN)).toBe(true);
+    const copied = await fromGpu(g, copy);
+    expect(copied.slice(0, 16)).toEqual(x.slice(0, 16));
+    expect(copied.slice(16).every(Number.isNaN)).toBe(true);
   });
 });
 

@@ -3,6 +3,8 @@ import type { Caps } from '../../src/gpu/adapter.ts';
 import { type Dim, fold, type Recorder } from '../../src/gpu/recorder.ts';
 import type { Tensor } from '../../src/gpu/tensor.ts';
 import { float, specialise } from '../../src/gpu/wgsl.ts';
+import alone from './rms_norm.alone.wgsl' with { type: 'text' };
+import copy from './rms_norm.copy.wgsl' with { type: 'text' };
 import source from './rms_norm.wgsl' with { type: 'text' };
 
 export interface RmsNorm {
@@ -12,6 +14,8 @@ export interface RmsNorm {
   weight: Tensor;
   /** [M, C], f16 or f32 */
   y: Tensor;
+  /** f32 [M, C]: gets x as it is, where x changes before the backward pass reads it. */
+  copy?: Tensor;
   /** How many rows there are, M. */
   rows: Dim;
   eps: number;
@@ -44,11 +48,11 @@ export function rmsNorm(r: Recorder, a: RmsNorm): void {
     label: 'rms_norm',
     code: specialise(source, {
       enable: f16 ? ['f16'] : [],
-      alias: { X: vector('f32'), Y: vector(a.y.dtype) },
-      include: [SQUARE[width]],
-      constants: { C, VECTORS: C / width, EPS: float(a.eps), WG },
+      alias: { X: vector('f32'), Y: vector(a.y.dtype), ...(a.copy && { Copy: vector('f32') }) },
+      include: [SQUARE[width], a.copy ? copy : alone],
+      constants: { C, VECTORS: C / width, EPS: float(a.eps), WG, ...(a.copy && { COPY_BINDING: 4 }) },
     }),
-    bindings: [a.x, a.weight, a.y, a.rows],
+    bindings: [a.x, a.weight, a.y, a.rows, ...(a.copy ? [a.copy] : [])],
     grid: () => fold(a.rows.count),
   });
 }

@@ -4,11 +4,12 @@
 //   weight  X [C]
 //   y       Y [M, C]   f16 where the tier has it: it only feeds matrix multiplications
 //   dim.x   M
+//   copy    X [M, C]   x once more, for who wants it after x has changed: rms_norm.copy.wgsl, or rms_norm.alone.wgsl
 //
 // One workgroup a row: the row is read twice, the second time from cache, so that a row of any length works
 // in 1 KiB of workgroup memory. Bound by memory: 4 C bytes in, 2 or 4 C out.
 // Constants: C, VECTORS (X and Y in a row: C, or C / 4), EPS (f32), WG (threads, a power of two).
-// Alias: X, Y: vec4 of f32 and of the output's type where 4 divides C, else one number. Included: fn square(X) -> f32.
+// Alias: X, Y: vec4 of f32 and of the output's type where 4 divides C, else one number. Included: fn square(X) -> f32, put_copy.
 
 @group(0) @binding(0) var<storage, read> x: array<X>;
 @group(0) @binding(1) var<storage, read> weight: array<X>;
@@ -33,5 +34,9 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(num_workgroups) groups: v
   }
 
   let scale = inverseSqrt(partial[0] / f32(C) + EPS);
-  for (var c = t; c < VECTORS; c += WG) { y[row + c] = Y(x[row + c] * scale * weight[c]); }
+  for (var c = t; c < VECTORS; c += WG) {
+    let v = x[row + c];
+    put_copy(row + c, v);
+    y[row + c] = Y(v * scale * weight[c]);
+  }
 }

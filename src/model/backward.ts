@@ -100,13 +100,6 @@ export function backwardBytes(c: ModelConfig, activation: 'f16' | 'f32'): { perT
   };
 }
 
-/** Keeps the input of every layer: the forward pass's probe. */
-export const keepInputs =
-  (s: Activations, b: BackwardActivations, tokens: Dim) =>
-  (r: Recorder, depth: number): void => {
-    if (depth < b.inputs.length) copy(r, { x: s.h, y: b.inputs[depth], rows: tokens });
-  };
-
 interface ProjectedBack {
   /** The forward's input. */
   x: Tensor;
@@ -142,7 +135,7 @@ function projectBackward(r: Recorder, p: Projection, gradients: Gradients, a: Pr
 /** Linears of a layer: an adapter's site is its layer's times this and its place. */
 const LINEARS = 7;
 
-/** One layer: from the gradient of its output in b.dh to that of its input, unless it is the `last`, below which nothing is trained. */
+/** One layer: from the gradient of its output, in b.dh and b.dy, to that of its input, unless it is the `last`, below which nothing is trained. */
 function layerBackward(
   r: Recorder,
   w: ModelWeights,
@@ -163,7 +156,7 @@ function layerBackward(
   const normed = (weight: Tensor, x: Tensor) => {
     const data = gradients.get(weight);
     const dweight = data && { data, add: true };
-    rmsNormBackward(r, { x, weight, dy: b.da, dx: b.dh, rows, eps: c.rmsEps, add: true, dweight });
+    rmsNormBackward(r, { x, weight, dy: b.da, dx: b.dh, copy: b.dy, rows, eps: c.rmsEps, add: true, dweight });
   };
   const scratchH = (site: number, rank: number) => r.scratch(`H ${site % LINEARS}`, 'f32', [s.h.shape[0], rank]);
   const H = own ? (site: number) => b.H.get(site) : scratchH;
@@ -174,14 +167,12 @@ function layerBackward(
     copy(r, { x: input, y: s.h, rows });
     upToDown(r, c, L, s, seqs, { dropout, H });
   }
-  copy(r, { x: b.dh, y: b.dy, rows });
   // The down projection was not run again, so its adapter's H was not made.
   const downH = own ? H : undefined;
   projectBackward(r, L.down, gradients, { x: s.act, dy: b.dy, dx: b.dact, rows, scale: down, dropout, H: downH });
   swigluBackward(r, { gateUp: s.gateUp, dy: b.dact, rows, scale: 1 / down });
   projectBackward(r, L.gateUp, gradients, { x: s.a, dy: s.gateUp, dx: b.da, rows, dropout, H });
   normed(L.postNorm, mid);
-  copy(r, { x: b.dh, y: b.dy, rows });
   projectBackward(r, L.o, gradients, { x: s.mixed, dy: b.dy, dx: b.dmixed, rows, dropout, H });
   attentionBackward(r, { qkv: s.qkv, y: s.mixed, lse: s.lse, dy: b.dmixed, dqkv: b.dqkv, sequences: seqs, ...shape });
   ropeBackward(r, { x: b.dqkv, y: b.dflat, positions: seqs.positions, table: s.ropeTable, rows, ...shape });
@@ -203,6 +194,7 @@ export function backward(
   gradients: Gradients,
   { dropout, tokens }: { dropout?: AdapterDropout; tokens?: TokenRows } = {},
 ): void {
+  copy(r, { x: b.dh, y: b.dy, rows: seqs.tokens });
   const below = w.layers.length > 0 && (gradients.has(w.layers[0].inputNorm) || tokens !== undefined);
   for (let i = w.layers.length - 1; i >= 0; i--) {
     layerBackward(r, w, i, s, b, seqs, gradients, { last: i === 0 && !below, dropout });

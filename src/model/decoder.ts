@@ -4,7 +4,6 @@
  */
 import { attention } from '../../kernels/attention/attention.ts';
 import type { Sequences } from '../../kernels/attention/sequences.ts';
-import { copy } from '../../kernels/copy/copy.ts';
 import { embed } from '../../kernels/embed/embed.ts';
 import { int8Plan, linearInt8 } from '../../kernels/linear/int8/int8.ts';
 import { linear } from '../../kernels/linear/linear.ts';
@@ -46,8 +45,8 @@ export interface KeptActivations extends Pick<Activations, 'qkv' | 'mixed' | 'ga
   lse: Tensor;
 }
 
-/** Where a layer works: the activations, and what its backward pass wants beside them. */
-type Workspace = Activations & Partial<KeptActivations>;
+/** Where a layer works: the activations, and what its backward pass wants beside them, `input` being a copy of its input. */
+type Workspace = Activations & Partial<KeptActivations> & { input?: Tensor };
 
 /** What a training step, a calibration or an embedder asks of a forward pass. */
 export interface ForwardOptions {
@@ -56,6 +55,8 @@ export interface ForwardOptions {
   dropout?: AdapterDropout;
   /** Where an adapter keeps d(x) Aᵀ, f32 [T, rank], by its site. */
   H?: (site: number, rank: number) => Tensor | undefined;
+  /** f32 [T, hidden], one a layer: get the layers' inputs. */
+  inputs?: readonly Tensor[];
   /** One a layer, where layers are not run again. */
   kept?: readonly KeptActivations[];
   /** Products of int4 weights in i8 where kernels/linear/int8 can; adapters are added in f16 then, from x as it was. */
@@ -177,20 +178,19 @@ export function upToDown(
 ): void {
   const rows = seqs.tokens;
   const shape = { heads: c.heads, kvHeads: c.kvHeads, headDim: c.headDim };
-  rmsNorm(r, { x: s.h, weight: w.inputNorm, y: s.a, rows, eps: c.rmsEps });
+  rmsNorm(r, { x: s.h, weight: w.inputNorm, y: s.a, copy: s.input, rows, eps: c.rmsEps });
   project(r, w.qkv, { x: s.a, y: s.flat, rows, ...t });
   rope(r, { x: s.flat, y: s.qkv, positions: seqs.positions, table: s.ropeTable, rows, ...shape });
   attention(r, { qkv: s.qkv, y: s.mixed, lse: s.lse, sequences: seqs, ...shape });
   project(r, w.o, { x: s.mixed, y: s.h, rows, add: true, ...t });
-  if (s.mid) copy(r, { x: s.h, y: s.mid, rows });
-  rmsNorm(r, { x: s.h, weight: w.postNorm, y: s.a, rows, eps: c.rmsEps });
+  rmsNorm(r, { x: s.h, weight: w.postNorm, y: s.a, copy: s.mid, rows, eps: c.rmsEps });
   project(r, w.gateUp, { x: s.a, y: s.gateUp, rows, ...t });
   swiglu(r, { gateUp: s.gateUp, y: s.act, rows, scale: 1 / DOWN_SCALE[r.gpu.activation] });
 }
 
 /**
  * Token ids to the residual stream after the last layer, before the final norm. `probe` is called after the
- * embedding (0) and after every layer (1 ..), to record what a test or the backward pass wants to keep there.
+ * embedding (0) and after every layer (1 ..), to record what a test wants to keep there.
  */
 export function forward(
   r: Recorder,
@@ -203,7 +203,7 @@ export function forward(
   embed(r, { ids: seqs.ids, table: w.embed, h: s.h, rows: seqs.tokens });
   probe?.(r, 0);
   w.layers.forEach((l, i) => {
-    layer(r, w.config, l, t.kept ? { ...s, ...t.kept[i] } : s, seqs, t);
+    layer(r, w.config, l, { ...s, ...t.kept?.[i], input: t.inputs?.[i] }, seqs, t);
     probe?.(r, i + 1);
   });
 }

@@ -13,7 +13,7 @@ import { setGradNorm } from '../../kernels/grad_norm/grad_norm.ts';
 import type { Gpu } from '../gpu/gpu.ts';
 import { type KernelTime, Recorder, type Recording } from '../gpu/recorder.ts';
 import type { Tensor } from '../gpu/tensor.ts';
-import { backward, backwardActivations, backwardTensors, keepInputs } from '../model/backward.ts';
+import { backward, backwardActivations, backwardTensors } from '../model/backward.ts';
 import { activations, forward } from '../model/decoder.ts';
 import { embedding, embeddingActivations, embeddingBackward } from '../model/embedding.ts';
 import { type Chunk, chunksOf } from './chunks.ts';
@@ -144,7 +144,7 @@ export async function createStep(
   const recorders = [
     record((r) => {
       const H = b.kept && ((site: number) => b.H.get(site));
-      forward(r, model, s, seqs, keepInputs(s, b, seqs.tokens), { dropout, H, kept: b.kept });
+      forward(r, model, s, seqs, undefined, { dropout, H, kept: b.kept, inputs: b.inputs });
       embedding(r, model, s.h, e, seqs);
       for (const rows of moves.out) copy(r, { x: e.out, y: vectors, rows });
     }),
