@@ -10,11 +10,12 @@ import { needsBias } from '../formats/decoder_paths.ts';
 import { dequantize } from '../formats/dequantize.ts';
 import type { Checkpoint, StoredDense, StoredLinear } from '../formats/stored.ts';
 import type { Gpu } from '../gpu/gpu.ts';
+import { Recorder } from '../gpu/recorder.ts';
 import type { Tensor } from '../gpu/tensor.ts';
 import { layerPaths } from '../model/load.ts';
 import type { LayerWeights, ModelWeights, Projection } from '../model/weights.ts';
 import { type Parameter, type ParameterSpec, Parameters } from './parameters.ts';
-import { recordCopies, type Trainable } from './trainable.ts';
+import type { Trainable } from './trainable.ts';
 
 /** One parameter and what fills it: stored tensors end to end, or some rows of one. */
 interface Source extends ParameterSpec {
@@ -75,7 +76,7 @@ export async function allWeights(
 ): Promise<Trainable> {
   await refuseOddBiases(checkpoint);
   const sources = sourcesOf(checkpoint, gpu.caps.maxBinding);
-  const parameters = new Parameters(gpu, sources);
+  const parameters = new Parameters(gpu, sources, { halves: gpu.activation === 'f16' });
   const byName = new Map<string, Parameter>();
   for (const [i, { stored, rows }] of sources.entries()) {
     const parameter = parameters.all[i];
@@ -92,7 +93,6 @@ export async function allWeights(
   }
 
   const gradients = new Map<Tensor, Tensor>();
-  const copies: { from: Tensor; to: Tensor }[] = [];
   /** What kernels read of a parameter: itself, or its copy. */
   const vector = (name: string): Tensor => {
     const { value, gradient } = byName.get(name)!;
@@ -100,13 +100,12 @@ export async function allWeights(
     return value;
   };
   const matrix = (name: string): Tensor => {
-    const { value, gradient, shape } = byName.get(name)!;
+    const parameter = byName.get(name)!;
     // Kernels read f16 in pairs, so odd widths stay f32.
-    if (gpu.activation === 'f32' || shape[1] % 2) return vector(name);
-    const to = gpu.tensor(name, 'f16', shape);
-    copies.push({ from: value, to });
-    gradients.set(to, gradient);
-    return to;
+    if (gpu.activation === 'f32' || parameter.shape[1] % 2) return vector(name);
+    const half = parameters.half(parameter);
+    gradients.set(half, parameter.gradient);
+    return half;
   };
   const projection = (paths: readonly string[]): Projection => {
     const name = paths.join(' + ');
@@ -136,11 +135,12 @@ export async function allWeights(
   const chunks = sources.flatMap(({ name, rows }) => (rows ? [{ ...rows, data: matrix(name) }] : []));
   const embed = { vocab: config.vocabSize, C: config.hiddenSize, chunks };
   const model: ModelWeights = { config, embed, layers, norm: vector('norm') };
-  const refresh = await recordCopies(gpu, copies);
+  const r = new Recorder(gpu);
+  parameters.recordHalves(r);
+  const refresh = await r.finish();
   refresh.replay();
   const free = () => {
     refresh.free();
-    gpu.free(...copies.map((c) => c.to));
     parameters.free();
   };
   return { model, parameters, gradients, embedding: true, refresh, free };

@@ -5,11 +5,12 @@ import { uniform } from '../data/random.ts';
 import { readMatrix } from '../formats/lora_matrix.ts';
 import type { Adapter, AdapterConfig, AdapterToWrite } from '../formats/peft.ts';
 import type { Gpu } from '../gpu/gpu.ts';
+import { Recorder } from '../gpu/recorder.ts';
 import { elements, type Tensor } from '../gpu/tensor.ts';
 import { type LinearPlace, linearPlaces, placeModules } from '../model/adapter.ts';
 import { freeModel, type ModelWeights } from '../model/weights.ts';
 import { type Parameter, Parameters } from './parameters.ts';
-import { recordCopies, type Trainable } from './trainable.ts';
+import type { Trainable } from './trainable.ts';
 
 export interface LoraSettings {
   rank: number;
@@ -91,7 +92,7 @@ async function trainable(gpu: Gpu, model: ModelWeights, modules: readonly Module
     }
     first += 2 * G;
   }
-  const refresh = await recordCopies(gpu, []);
+  const refresh = await new Recorder(gpu).finish();
   const free = () => {
     parameters.free();
     freeModel(gpu, model);

@@ -4,6 +4,7 @@
  * binding cannot hold it.
  */
 import { type AdamwOptions, adamw } from '../../kernels/adamw/adamw.ts';
+import { copy } from '../../kernels/copy/copy.ts';
 import { gradNorm } from '../../kernels/grad_norm/grad_norm.ts';
 import { UserError } from '../errors.ts';
 import type { Gpu } from '../gpu/gpu.ts';
@@ -29,8 +30,8 @@ export interface Parameter extends ParameterSpec {
 export const KEPT = ['value', 'm', 'v'] as const;
 const KINDS = [...KEPT, 'gradient'] as const;
 
-/** f32 elements at whose multiples a binding may begin. */
-const ALIGN = 64;
+/** Elements at whose multiples a binding of f32 may begin, and one of f16. */
+const ALIGN = { f32: 64, f16: 128 };
 
 /** Bytes of training state that a parameter takes. */
 export const BYTES_PER_PARAMETER = 4 * KINDS.length;
@@ -39,11 +40,12 @@ export const BYTES_PER_PARAMETER = 4 * KINDS.length;
 export function layOut(
   specs: readonly ParameterSpec[],
   maxBinding: number,
+  align: number = ALIGN.f32,
 ): { slabs: number[]; places: { slab: number; first: number }[] } {
-  const most = Math.floor(maxBinding / 4 / ALIGN) * ALIGN;
+  const most = Math.floor(maxBinding / 4 / align) * align;
   const slabs: number[] = [];
   const places = specs.map(({ name, shape }) => {
-    const size = Math.ceil(elements(shape) / ALIGN) * ALIGN;
+    const size = Math.ceil(elements(shape) / align) * align;
     if (size > most)
       throw new UserError(
         `${name} [${shape.join(', ')}] is too large to be trained here: this GPU binds at most ${maxBinding} bytes`,
@@ -61,11 +63,15 @@ export class Parameters {
   readonly gpu: Gpu;
   readonly all: readonly Parameter[];
   readonly #slabs: readonly Record<(typeof KINDS)[number], Tensor>[];
+  readonly #places: ReturnType<typeof layOut>['places'];
+  readonly #halves: readonly Tensor[];
 
-  /** Gradients and moments are 0, values what they are until they are written. */
-  constructor(gpu: Gpu, specs: readonly ParameterSpec[]) {
+  /** Gradients and moments are 0, values what they are until they are written. `halves`: with room for values in f16. */
+  constructor(gpu: Gpu, specs: readonly ParameterSpec[], { halves = false } = {}) {
     this.gpu = gpu;
-    const { slabs, places } = layOut(specs, gpu.caps.maxBinding);
+    const { slabs, places } = layOut(specs, gpu.caps.maxBinding, halves ? ALIGN.f16 : ALIGN.f32);
+    this.#places = places;
+    this.#halves = halves ? slabs.map((size, i) => gpu.tensor(`values in f16 ${i}`, 'f16', [size])) : [];
     const each = <T>(make: (kind: (typeof KINDS)[number]) => T) =>
       Object.fromEntries(KINDS.map((kind) => [kind, make(kind)])) as Record<(typeof KINDS)[number], T>;
     this.#slabs = slabs.map((size, i) => each((kind) => gpu.tensor(`${kind} ${i}`, 'f32', [size])));
@@ -98,6 +104,21 @@ export class Parameters {
     };
   }
 
+  /** A parameter's value in f16, as of the last recordHalves: only with `halves`. */
+  half(parameter: Parameter): Tensor {
+    const { slab, first } = this.#places[this.all.indexOf(parameter)];
+    return this.gpu.view(this.#halves[slab], parameter.name, first, parameter.shape);
+  }
+
+  /** Records all values, rounded to f16, to where `half` has them: a dispatch a slab. */
+  recordHalves(r: Recorder): void {
+    this.#halves.forEach((half, i) => {
+      const rows = half.shape[0] / ALIGN.f16;
+      const whole = (t: Tensor) => this.gpu.view(t, t.label, 0, [rows, ALIGN.f16]);
+      copy(r, { x: whole(this.#slabs[i].value), y: whole(half), rows: this.gpu.dim('rows of a slab', rows) });
+    });
+  }
+
   clearGradients(): void {
     for (const { gradient } of this.#slabs) this.gpu.clear(gradient);
   }
@@ -111,5 +132,6 @@ export class Parameters {
 
   free(): void {
     for (const slab of this.#slabs) this.gpu.free(...Object.values(slab));
+    this.gpu.free(...this.#halves);
   }
 }
