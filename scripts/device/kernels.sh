@@ -27,4 +27,4 @@ part forward 90 node $bundle/cli.mjs bench --forward --shape 7B
 part vector 70 node $bundle/vector.mjs --seconds 65
 for i in 1 2; do part gate$i 25 node $bundle/cli.mjs bench --kernel "linear q4" --shape "0.5B gate,up"; done
 part adapters 60 node $bundle/adapters.mjs --seconds 55 --only "0.5B"
-LACUNA_TEST_GPUS=native part tests 150 node $bundle/tests.mjs "linear" "lora" "rms_norm" "int8"
+LACUNA_TEST_GPUS=native part tests 55 node $bundle/tests.mjs "linear" "lora" "rms_norm" "int8"
