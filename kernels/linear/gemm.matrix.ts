@@ -18,6 +18,7 @@ import gemmQ4 from './gemm.q4.wgsl' with { type: 'text' };
 import rightSource from './gemm.right.wgsl' with { type: 'text' };
 import scatterSource from './gemm.scatter.wgsl' with { type: 'text' };
 import stagedSource from './gemm.staged.wgsl' with { type: 'text' };
+import { PROCESSORS } from './h200.ts';
 import offset16 from './linear.matrix.offset16.wgsl' with { type: 'text' };
 import offset32 from './linear.matrix.offset32.wgsl' with { type: 'text' };
 import q4Source from './linear.matrix.q4.wgsl' with { type: 'text' };
@@ -70,8 +71,7 @@ export interface GemmBlocks {
   rank: number;
 }
 
-/** An H200's processors, the shortest sum worth a part of its own, the most parts, tiles of M before the next of N. */
-const PROCESSORS = 132;
+/** The shortest sum worth a part of its own, the most parts, tiles of M before the next of N. */
 const LEAST_SPAN = 192;
 const MOST_SPANS = 16;
 const GROUP_M = 8;
@@ -92,9 +92,9 @@ const SHORT_SUM = 192;
  * of its tiles outside of out, as both do the same work a second.
  *
  * dX: 128 x 128 where that makes a hundred tiles, else 64 x 64; of int4 weights (results/h200/input-gradient.txt) in steps of 32
- * unless those of 64, of which a processor runs one workgroup and not two, fill their waves better. A sum is cut into as many spans as make one
- * wave: as many workgroups as run at once, which workgroup memory decides (results/h200/occupancy.txt). One more than
- * that runs after all others, and all take twice as long. A dW's sum is long: its waves may be several, if they are full. Pure.
+ * unless those of 64, of which a processor runs one workgroup and not two, fill their waves better. A sum is cut into
+ * as many spans as make one wave: as many workgroups as run at once, which workgroup memory decides
+ * (results/h200/occupancy.txt). One more than that runs after all others, and all take twice as long. A dW's sum is long: its waves may be several, if they are full. Pure.
  */
 export function planGemm(caps: Caps, s: GemmShape): GemmPlan | undefined {
   if (!caps.matrix || caps.subgroups?.min !== 32 || caps.subgroups.max !== 32) return undefined;

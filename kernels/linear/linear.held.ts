@@ -2,6 +2,7 @@
 import type { Caps } from '../../src/gpu/adapter.ts';
 import { fold, type Recorder } from '../../src/gpu/recorder.ts';
 import { type Constant, specialise, unroll } from '../../src/gpu/wgsl.ts';
+import { PROCESSORS } from './h200.ts';
 import source from './linear.held.wgsl' with { type: 'text' };
 import { type Linear, type LinearShape, shapeOf } from './linear.types.ts';
 import { shapeUniform } from './shape.ts';
@@ -70,25 +71,25 @@ const MOST_K = { 1: 18944, 2: 18944, 4: 8192 };
 const MANY = 16384;
 
 /** The form for up to four rows by what was measured (results/h200/skinny.txt), or undefined where another serves. Pure. */
-export function planHeld(caps: Caps, s: LinearShape, processors: number): HeldPlan | undefined {
+export function planHeld(caps: Caps, s: LinearShape): HeldPlan | undefined {
   if (s.M < 1 || s.M > 4) return undefined;
   const MR = s.M === 1 || s.M === 2 ? s.M : 4;
   if (s.N < LEAST || s.K < LEAST || s.K > MOST_K[MR]) return undefined;
-  const p = fastest(s, MR, processors);
+  const p = fastest(s, MR);
   return heldFits(caps, s, p) ? p : undefined;
 }
 
 /** Threads a processor are as many as have the registers that they keep of W and x: about a thousand for one row of x, half for two. */
-function fastest(s: LinearShape, MR: HeldPlan['MR'], processors: number): HeldPlan {
+function fastest(s: LinearShape, MR: HeldPlan['MR']): HeldPlan {
   const threads = 32 * warps(s, partsOf(s, MR));
   switch (MR) {
     case 1:
       // But four workgroups of a long K, whatever their threads.
-      return heldPlan(s, 1, 4, Math.max(4, Math.round(1024 / threads)) * processors);
+      return heldPlan(s, 1, 4, Math.max(4, Math.round(1024 / threads)) * PROCESSORS);
     case 2:
-      return heldPlan(s, 2, 8, Math.round(512 / threads) * processors);
+      return heldPlan(s, 2, 8, Math.round(512 / threads) * PROCESSORS);
     case 4:
-      return s.N < MANY ? heldPlan(s, 4, 4, 4 * processors, 1) : heldPlan(s, 4, 8, 2 * processors, 1);
+      return s.N < MANY ? heldPlan(s, 4, 4, 4 * PROCESSORS, 1) : heldPlan(s, 4, 8, 2 * PROCESSORS, 1);
   }
 }
 

@@ -2,6 +2,7 @@
 import type { Caps } from '../../src/gpu/adapter.ts';
 import { fold, type Recorder } from '../../src/gpu/recorder.ts';
 import { type Constant, float, specialise, unroll } from '../../src/gpu/wgsl.ts';
+import { PROCESSORS } from './h200.ts';
 import alone from './linear.matrix.alone.wgsl' with { type: 'text' };
 import denseSource from './linear.matrix.dense.wgsl' with { type: 'text' };
 import direct from './linear.matrix.direct.wgsl' with { type: 'text' };
@@ -56,8 +57,6 @@ const TILES: readonly Tile[] = [
   { BM: 32, BN: 128, BK: 32, WM: 32, WN: 32, SLICES: 1, FENCED: false, ends: 3000, alone: 600, pair: 800 },
 ];
 
-/** Streaming processors of the one machine that this tier was measured on, an H200. */
-const PROCESSORS = 132;
 /** Tiles of M that run before the next tile of N. */
 const GROUP_M = 8;
 

@@ -5,6 +5,7 @@
 import type { Caps } from '../../src/gpu/adapter.ts';
 import { fold, type Recorder } from '../../src/gpu/recorder.ts';
 import { specialise, unroll } from '../../src/gpu/wgsl.ts';
+import { PROCESSORS } from './h200.ts';
 import { type HeldPlan, pairsCode, planHeld } from './linear.held.ts';
 import offset16 from './linear.matrix.offset16.wgsl' with { type: 'text' };
 import offset32 from './linear.matrix.offset32.wgsl' with { type: 'text' };
@@ -74,8 +75,6 @@ export function skinnyPlan(
 
 /** Measured were N and K of 3584 and more; smaller ones than these are left to the other forms. */
 const LEAST = 2048;
-/** Streaming processors of the one machine that was measured, an H200: a workgroup of 64 rows has one to itself. */
-const PROCESSORS = 132;
 
 /**
  * The form for up to 64 rows by what was measured (results/h200/skinny.txt), or undefined where another serves. Pure.
@@ -90,7 +89,7 @@ export function planSkinny(caps: Caps, s: LinearShape): HeldPlan | SkinnyPlan | 
   if (s.update || s.N < LEAST || s.K < LEAST || s.M > 64) return undefined;
   const matrix = matrixPlanFor(s);
   if (s.M > 4 && skinnyMatrixFits(caps, s, matrix)) return matrix;
-  return planHeld(caps, s, PROCESSORS) ?? planStaged(caps, s);
+  return planHeld(caps, s) ?? planStaged(caps, s);
 }
 
 /** linear.skinny.wgsl's plan for what planSkinny leaves it, or undefined where another form serves. Pure. */

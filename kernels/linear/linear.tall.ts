@@ -6,6 +6,7 @@ import type { Caps } from '../../src/gpu/adapter.ts';
 import { type Dim, fold, type Recorder } from '../../src/gpu/recorder.ts';
 import type { Tensor } from '../../src/gpu/tensor.ts';
 import { float, specialise, unroll } from '../../src/gpu/wgsl.ts';
+import { PROCESSORS } from './h200.ts';
 import direct from './linear.matrix.direct.wgsl' with { type: 'text' };
 import offset16 from './linear.matrix.offset16.wgsl' with { type: 'text' };
 import offset32 from './linear.matrix.offset32.wgsl' with { type: 'text' };
@@ -22,6 +23,7 @@ import source from './linear.tall.wgsl' with { type: 'text' };
 import { packedType, packedWords } from './packed_words.ts';
 import tileOrder from './tile_order.wgsl' with { type: 'text' };
 import { tiles } from './tiles.ts';
+import { takeTurns } from './turns.ts';
 import type { Lora, Weight } from './weights.ts';
 
 /** A workgroup makes BM x BN outputs, 64 of k at a time; a subgroup WM x WN of them. */
@@ -108,7 +110,7 @@ export function tallFits(caps: Caps, s: TallShape, p: TallPlan = TALL): boolean 
  * and 3,000 more, and a byte of x 1 / 1,800: fitted to gemm-tall.txt, as linear.matrix.ts's costs are to their tables.
  */
 export function tallClocks(s: Pick<TallShape, 'M' | 'N' | 'K'>, p: TallPlan = TALL): number {
-  const rounds = Math.ceil((Math.ceil(s.M / p.BM) * Math.ceil(s.N / p.BN)) / 132);
+  const rounds = Math.ceil((Math.ceil(s.M / p.BM) * Math.ceil(s.N / p.BN)) / PROCESSORS);
   return rounds * (45 * s.K + 3000) + (4 * s.M * s.K) / 1800 + 6000;
 }
 
@@ -140,15 +142,7 @@ export function tallCode(a: Tall, p: TallPlan, loops = false): string {
     ...(q4 && { GROUP: q4.group, GROUPS: Math.ceil(weight.K / q4.group) }),
     ...updateConstants(a, N),
   };
-  const [before, turn, after] = source.replaceAll('W_MAJOR', byK ? 'row_major' : 'col_major').split('// turn\n');
-  const turns = ['stage', 'stage2'].map((now, i, both) =>
-    turn
-      .replaceAll('&NOW', `&${now}`)
-      .replaceAll('NEXT[', `${both[1 - i]}[`)
-      .replace('+ TURN;', `+ ${i}u;`),
-  );
-  const last = (K / BK) % 2 ? turns[0].replace('pair + 0u', 'STEPS - 1u') : '';
-  const text = specialise([before, ...turns, after.replace('// last\n', last)].join(''), {
+  const text = specialise(takeTurns(source.replaceAll('W_MAJOR', byK ? 'row_major' : 'col_major'), K / BK), {
     enable: ['f16', 'subgroups', 'chromium_experimental_subgroup_matrix'],
     alias: {
       Y: y.dtype,

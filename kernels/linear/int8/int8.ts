@@ -8,6 +8,7 @@ import type { Tensor } from '../../../src/gpu/tensor.ts';
 import { float, specialise, unroll } from '../../../src/gpu/wgsl.ts';
 import { type Linear, shapeOf } from '../linear.types.ts';
 import tileOrder from '../tile_order.wgsl' with { type: 'text' };
+import { takeTurns } from '../turns.ts';
 import type { Q4Weight } from '../weights.ts';
 import bytes from './int8.bytes.wgsl' with { type: 'text' };
 import quantizeSource from './int8.quantize.wgsl' with { type: 'text' };
@@ -192,16 +193,7 @@ export function int8Code(a: Int8Product, M: number, p: Int8Plan, loops = false):
     ...{ BM: p.BM, BN: p.BN, BK: p.BK, WM: p.WM, WN: p.WN, GROUP_M: p.GROUP_M, T, STAGE: stageVectors(p), SETS, AHEAD },
     ...{ FM: p.WM / 16, FN: p.WN / 16, KK, KK_FN: (KK * p.WN) / 16, W_LOADS: (p.BN * p.BK) / 16 / T, HALVES: 2 },
   };
-  const [before, turn, after] = source.split('// turn\n');
-  const turns = ['stage', 'stage2'].map((now, i, both) =>
-    turn
-      .replaceAll('&NOW', `&${now}`)
-      .replaceAll('NEXT[', `${both[1 - i]}[`)
-      .replace('+ TURN;', `+ ${i}u;`)
-      .replaceAll('TURN * KK', `${i * KK}u`),
-  );
-  const last = (x.K / p.BK) % 2 ? turns[0].replace('pair + 0u', 'STEPS - 1u') : '';
-  const text = specialise([before, ...turns, after.replace('// last\n', last)].join(''), {
+  const text = specialise(takeTurns(source, x.K / p.BK), {
     enable: ['f16', 'subgroups', 'chromium_experimental_subgroup_matrix'],
     alias: { Y: y.dtype },
     constants,
