@@ -4,9 +4,8 @@ import type { Tensor } from '../../src/gpu/tensor.ts';
 import { float, specialise } from '../../src/gpu/wgsl.ts';
 import { sumParts } from '../linear/sum_parts.ts';
 import type { Region } from '../linear/weight_gradient.ts';
-import alone from './rms_norm.alone.wgsl' with { type: 'text' };
+import { copyText } from './copy.ts';
 import source from './rms_norm.backward.wgsl' with { type: 'text' };
-import copySource from './rms_norm.copy.wgsl' with { type: 'text' };
 import { plan } from './rms_norm.ts';
 import weightSource from './rms_norm.weight.wgsl' with { type: 'text' };
 
@@ -45,9 +44,9 @@ export function rmsNormBackward(r: Recorder, a: RmsNormBackward): void {
     label: 'rms_norm backward',
     code: specialise(source, {
       enable: specialised.enable,
-      alias: { ...specialised.alias, X: 'f32', ...(copy && { Copy: dy.dtype }) },
-      constants: { C, EPS: float(a.eps), ADD: a.add ?? false, WG, ...(copy && { COPY_BINDING: 6 }) },
-      include: [copy ? copySource : alone],
+      alias: { ...specialised.alias, X: 'f32' },
+      constants: { C, EPS: float(a.eps), ADD: a.add ?? false, WG },
+      include: [copyText(copy, 6, dy.dtype)],
     }),
     bindings: [x, weight, dy, dx, scales, rows, ...(copy ? [copy] : [])],
     grid: () => fold(rows.count),

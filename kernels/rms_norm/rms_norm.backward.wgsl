@@ -6,7 +6,7 @@
 //   dx      f32  [M, C]   with ADD the residual stream's gradient goes on through it: dx is added to
 //   scales  f32  [M]      s, which the weight's gradient needs again
 //   dim.x   M
-//   copy    Elem [M, C]   dx once more, as products read it: rms_norm.copy.wgsl, or rms_norm.alone.wgsl
+//   copy    Elem [M, C]   dx once more, as products read it, where copy.ts binds it
 //
 // One workgroup a row; x and dy are read twice, the second time from cache, and both sums are made in one pass.
 // Bound by memory: 8 C + 2 C or 4 C bytes in, 4 C out. Constants: C, EPS (f32), ADD, WG (a power of two). Alias: Elem.

@@ -3,8 +3,7 @@ import type { Caps } from '../../src/gpu/adapter.ts';
 import { type Dim, fold, type Recorder } from '../../src/gpu/recorder.ts';
 import type { Tensor } from '../../src/gpu/tensor.ts';
 import { float, specialise } from '../../src/gpu/wgsl.ts';
-import alone from './rms_norm.alone.wgsl' with { type: 'text' };
-import copy from './rms_norm.copy.wgsl' with { type: 'text' };
+import { copyText } from './copy.ts';
 import source from './rms_norm.wgsl' with { type: 'text' };
 
 export interface RmsNorm {
@@ -48,9 +47,9 @@ export function rmsNorm(r: Recorder, a: RmsNorm): void {
     label: 'rms_norm',
     code: specialise(source, {
       enable: f16 ? ['f16'] : [],
-      alias: { X: vector('f32'), Y: vector(a.y.dtype), ...(a.copy && { Copy: vector('f32') }) },
-      include: [SQUARE[width], a.copy ? copy : alone],
-      constants: { C, VECTORS: C / width, EPS: float(a.eps), WG, ...(a.copy && { COPY_BINDING: 4 }) },
+      alias: { X: vector('f32'), Y: vector(a.y.dtype) },
+      include: [SQUARE[width], copyText(a.copy, 4, vector('f32'))],
+      constants: { C, VECTORS: C / width, EPS: float(a.eps), WG },
     }),
     bindings: [a.x, a.weight, a.y, a.rows, ...(a.copy ? [a.copy] : [])],
     grid: () => fold(a.rows.count),

@@ -4,7 +4,7 @@
 //   weight  X [C]
 //   y       Y [M, C]   f16 where the tier has it: it only feeds matrix multiplications
 //   dim.x   M
-//   copy    X [M, C]   x once more, for who wants it after x has changed: rms_norm.copy.wgsl, or rms_norm.alone.wgsl
+//   copy    X [M, C]   x once more, where copy.ts binds it: for who wants it after x has changed
 //
 // One workgroup a row: the row is read twice, the second time from cache, so that a row of any length works
 // in 1 KiB of workgroup memory. Bound by memory: 4 C bytes in, 2 or 4 C out.
