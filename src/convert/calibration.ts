@@ -120,7 +120,7 @@ async function inputGrams(
   const grams = new Map(wanted.map((p) => [p, gpu.tensor(`gram of ${p.linears[0].path}`, 'f32', [p.K, p.K])]));
   for (const gram of grams.values()) gpu.clear(gram);
   const r = new Recorder(gpu);
-  forward(r, model, s, seqs, undefined, {
+  forward(r, model, s, seqs, {
     onInput: (into, p, x, rows) => {
       const data = grams.get(p);
       if (data) weightGradient(into, { dy: x, x, N: p.K, dW: { data }, rows, add: true });

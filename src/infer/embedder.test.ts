@@ -70,7 +70,7 @@ describeMatrixGpu('8-bit activations', (gpu, emulated) => {
       const r = new Recorder(g);
       const seqs = new Sequences(g, BATCH, 8, attentionPlan(g.caps, TINY).rows);
       const s = activations(g, TINY, BATCH, 64);
-      forward(r, made, s, seqs, undefined, { int8: true });
+      forward(r, made, s, seqs, { int8: true });
       const labels = r.dispatches.map((d) => d.label).filter((label) => /^linear/.test(label));
       expect(labels).toEqual(Array.from({ length: 4 * TINY.layers }, () => INT8_LABEL));
       freeModel(g, made);

@@ -116,7 +116,7 @@ export class Embedder {
     const vectors = embeddingActivations(gpu, seqs, config.hiddenSize);
 
     const r = new Recorder(gpu);
-    forward(r, model, s, seqs, undefined, { int8 });
+    forward(r, model, s, seqs, { int8 });
     if (int8 && !r.dispatches.some((d) => d.label === INT8_LABEL)) {
       seqs.free();
       gpu.free(...Object.values(s), ...Object.values(vectors));

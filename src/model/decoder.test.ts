@@ -46,7 +46,7 @@ async function run(g: Gpu, name: string, golden: Map<string, GoldenTensor>, adap
   const hidden: Tensor[] = [];
   const r = new Recorder(g);
   const one = g.upload('ones', 'f32', [config.hiddenSize], new Float32Array(config.hiddenSize).fill(1));
-  forward(r, model, s, seqs, (r, depth) => {
+  const probe = (r: Recorder, depth: number) => {
     const copy = g.tensor(`hidden ${depth}`, 'f32', [T, config.hiddenSize]);
     hidden.push(copy);
     // A copy through a dispatch, since a recording holds nothing else: y = x.
@@ -57,7 +57,8 @@ async function run(g: Gpu, name: string, golden: Map<string, GoldenTensor>, adap
       bindings: [s.h, copy],
       grid: [Math.ceil((T * config.hiddenSize) / 64)],
     });
-  });
+  };
+  forward(r, model, s, seqs, { probe });
   const final = g.tensor('final', g.activation, [T + 3, config.hiddenSize]);
   const logits = g.tensor('logits', 'f32', [T + 3, config.vocabSize]);
   rmsNorm(r, { x: s.h, weight: model.norm, y: final, rows: seqs.tokens, eps: config.rmsEps });

@@ -50,6 +50,8 @@ type Workspace = Activations & Partial<KeptActivations> & { input?: Tensor };
 
 /** What a training step, a calibration or an embedder asks of a forward pass. */
 export interface ForwardOptions {
+  /** Called after the embedding (0) and after every layer (1 ..), to record what a test wants to keep there. */
+  probe?: (r: Recorder, depth: number) => void;
   /** Told of every projection before it is recorded, and of what it reads: [rows, K]. */
   onInput?: (r: Recorder, p: Projection, x: Tensor, rows: Dim) => void;
   dropout?: AdapterDropout;
@@ -188,22 +190,12 @@ export function upToDown(
   swiglu(r, { gateUp: s.gateUp, y: s.act, rows, scale: 1 / DOWN_SCALE[r.gpu.activation] });
 }
 
-/**
- * Token ids to the residual stream after the last layer, before the final norm. `probe` is called after the
- * embedding (0) and after every layer (1 ..), to record what a test wants to keep there.
- */
-export function forward(
-  r: Recorder,
-  w: ModelWeights,
-  s: Activations,
-  seqs: Sequences,
-  probe?: (r: Recorder, depth: number) => void,
-  t: ForwardOptions = {},
-): void {
+/** Token ids to the residual stream after the last layer, before the final norm. */
+export function forward(r: Recorder, w: ModelWeights, s: Activations, seqs: Sequences, t: ForwardOptions = {}): void {
   embed(r, { ids: seqs.ids, table: w.embed, h: s.h, rows: seqs.tokens });
-  probe?.(r, 0);
+  t.probe?.(r, 0);
   w.layers.forEach((l, i) => {
     layer(r, w.config, l, { ...s, ...t.kept?.[i], input: t.inputs?.[i] }, seqs, t);
-    probe?.(r, i + 1);
+    t.probe?.(r, i + 1);
   });
 }

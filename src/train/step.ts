@@ -86,6 +86,16 @@ const MOST_CHUNKS = 4096;
 /** f32 elements at whose multiples a view may begin. */
 const ALIGN = 64;
 
+/** Texts in chunks, of which each has been through the forward pass. */
+interface Begun {
+  texts: StepTexts;
+  all: readonly Uint32Array[];
+  chunks: Chunk[];
+}
+
+const same = (a: StepTexts, b: StepTexts): boolean =>
+  a.queries === b.queries && a.passages === b.passages && a.step === b.step;
+
 /** Token ids of several texts, as they lie in a packed batch. */
 function endToEnd(texts: readonly Uint32Array[]): Uint32Array {
   const out = new Uint32Array(texts.reduce((n, ids) => n + ids.length, 0));
@@ -144,7 +154,7 @@ export async function createStep(
   const recorders = [
     record((r) => {
       const H = b.kept && ((site: number) => b.H.get(site));
-      forward(r, model, s, seqs, undefined, { dropout, H, kept: b.kept, inputs: b.inputs });
+      forward(r, model, s, seqs, { dropout, H, kept: b.kept, inputs: b.inputs });
       embedding(r, model, s.h, e, seqs);
       for (const rows of moves.out) copy(r, { x: e.out, y: vectors, rows });
     }),
@@ -189,33 +199,30 @@ export async function createStep(
     state.set(low, high, place);
   };
 
-  /** The texts whose forward pass is queued or done, in these chunks; the last one's activations are there. */
-  let begun: { texts: StepTexts; all: readonly Uint32Array[]; chunks: Chunk[] } | undefined;
+  /** The step whose forward pass was queued ahead: the last of its chunks has its activations there. */
+  let queued: Begun | undefined;
 
-  const embed = ({ texts, all, chunks }: NonNullable<typeof begun>, i: number) => {
+  const embed = ({ texts, all, chunks }: Begun, i: number) => {
     load(all, texts.queries.length, chunks[i], texts.step * MOST_CHUNKS + i);
     recordedForward.replay();
   };
 
-  function begin(texts: StepTexts) {
+  function begin(texts: StepTexts): Begun {
     const all = [...texts.queries, ...texts.passages];
     const chunks = chunksOf(
       all.map((ids) => ids.length),
       o.chunkTokens,
     );
     if (chunks.length > MOST_CHUNKS) throw new Error(`${chunks.length} chunks a step, at most ${MOST_CHUNKS}`);
-    begun = { texts, all, chunks };
+    const begun = { texts, all, chunks };
     for (const i of chunks.keys()) embed(begun, i);
     return begun;
   }
 
-  const hasBegun = ({ queries, passages, step }: StepTexts) =>
-    begun?.texts.queries === queries && begun.texts.passages === passages && begun.texts.step === step;
-
   async function run(input: StepInput, ahead?: () => StepTexts | undefined): Promise<StepOutcome> {
     const { queries, passages, lossScale } = input;
-    const now = begun && hasBegun(input) ? begun : begin(input);
-    begun = undefined;
+    const now = queued && same(queued.texts, input) ? queued : begin(input);
+    queued = undefined;
     gpu.write(targets, Uint32Array.from(input.targets));
     setContrastiveBatch(batch, queries.length, passages.length, lossScale);
     setGradNorm(norm, { lossScale, clip: o.clip });
@@ -233,7 +240,7 @@ export async function createStep(
     // Nobody waits for it where `ahead` throws.
     reading.catch(() => {});
     const next = ahead?.();
-    if (next) begin(next);
+    if (next) queued = begin(next);
     const numbers = (await reading) as Float32Array;
     return {
       loss: numbers[0],
