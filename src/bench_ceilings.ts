@@ -88,14 +88,13 @@ y[id.x] = ${each.map((i) => `c${i}`).join(' + ')};
   return (groups * wg * rounds * sums * 8 * 1e9) / ns;
 }
 
-/** FLOP a second of multiply-accumulate alone; `reload`: with its operands read from workgroup memory each time. */
+/**
+ * FLOP a second of multiply-accumulate alone, f16 into f32 or i8 into i32; `reload`: with its operands read from workgroup
+ * memory each time.
+ */
 export async function matrixRate(
   gpu: Gpu,
-  {
-    reload = false,
-    effort = {},
-    type = 'f16',
-  }: { reload?: boolean; effort?: Effort /** f16 into f32, or i8 into i32. */; type?: 'f16' | 'i8' } = {},
+  { reload = false, effort = {}, type = 'f16' }: { reload?: boolean; effort?: Effort; type?: 'f16' | 'i8' } = {},
 ): Promise<number> {
   const [groups, rounds] = [264, 2000];
   // Of a subgroup, so that none waits for its last sum.

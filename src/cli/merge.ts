@@ -60,7 +60,7 @@ with B, as the published solution does: the rank stays, but (A1+A2)(B1+B2)/4 is 
 (A1·B1+A2·B2)/2, so it is exact only for adapters that agree; it asks for equal ranks and modules.
 
 --soup is the mean of models (Wortsman et al. 2022): runs from the same weights that differ by seed or settings
-have a middle that ranks better than any of them. Each is a model folder, such as RUN/model of \`lacuna train --train all\`.
+have a middle that mostly ranks better than any of them. Each is a model folder, such as RUN/model of \`lacuna train --train all\`.
 
 --slerp takes each tensor along the arc between the two (Shoemake 1985); tensors that are nearly
 parallel are taken along the straight line, which is then the same.
