@@ -7,7 +7,8 @@
 # cut, and in no soup.
 # KEEP: where the soup is left.
 # OUT/sweep.txt gets a line a run: after every epoch MAP@25, recall@25, MAP@25 of seen and of unseen names; the loss
-# of the last 100 steps; and a line a soup.
+# of the last 100 steps; and two a soup: by names, and by names and the
+# other folds' labelled questions.
 set -uo pipefail
 out=${1:?usage: sweep.sh OUT MODEL DATA FOLD RUN... [-- SOUP...]} model=${2:?} data=${3:?} fold=${4:?}
 shift 4
@@ -40,12 +41,18 @@ soup() { # NAMES...
   [ ${#folders[@]} -gt 1 ] || { say "soup of $name: no two models"; return; }
   node "$cli" merge --soup "${folders[@]}" --out "$work/soup" --force >/dev/null 2>"$work/soup.log" || tail -n 2 "$work/soup.log"
   local made=$SECONDS
+  [ -n "${KEEP:-}" ] && cp -r "$work/soup" "$KEEP"
+  say "soup of ${#folders[@]}, $name: $(judged), made after $made s, ranked after $SECONDS s"
+  say "the same, with --examples: $(judged --examples), ranked after $SECONDS s"
+}
+
+judged() { # OPTIONS OF RANK...
   rm -f "$work/soup.parquet"
   # shellcheck disable=SC2086
-  node "$cli" rank --model "$work/soup" --data "$data" --fold "$fold" ${OPTIONS:-} --out "$work/soup.parquet" >/dev/null 2>"$work/soup.log" || tail -n 2 "$work/soup.log"
-  [ -n "${KEEP:-}" ] && cp -r "$work/soup" "$KEEP"
-  say "soup of ${#folders[@]}, $name: $(node "$cli" eval --predictions "$work/soup.parquet" --data "$data" --fold "$fold" --json |
-    node -e "$four console.log(four(JSON.parse(require('fs').readFileSync(0, 'utf8'))))"), made after $made s, ranked after $SECONDS s"
+  node "$cli" rank --model "$work/soup" --data "$data" --fold "$fold" ${OPTIONS:-} "$@" --out "$work/soup.parquet" >/dev/null 2>"$work/soup.log" ||
+    tail -n 2 "$work/soup.log"
+  node "$cli" eval --predictions "$work/soup.parquet" --data "$data" --fold "$fold" --json |
+    node -e "$four console.log(four(JSON.parse(require('fs').readFileSync(0, 'utf8'))))"
 }
 
 while [ $# -gt 0 ] && [ "$1" != -- ]; do

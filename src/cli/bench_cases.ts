@@ -14,6 +14,7 @@ import { bench as linearInt8 } from '../../kernels/linear/int8/int8.bench.ts';
 import { bench as linearBackward } from '../../kernels/linear/linear.backward.bench.ts';
 import { bench as linear } from '../../kernels/linear/linear.bench.ts';
 import { bench as lora } from '../../kernels/lora/lora.bench.ts';
+import { bench as nearestExample } from '../../kernels/nearest_example/nearest_example.bench.ts';
 import { bench as poolBackward } from '../../kernels/pool/pool.backward.bench.ts';
 import { bench as pool } from '../../kernels/pool/pool.bench.ts';
 import { bench as rmsNormBackward } from '../../kernels/rms_norm/rms_norm.backward.bench.ts';
@@ -38,6 +39,7 @@ export const BENCHES: readonly Bench[] = [
   pool,
   l2Normalize,
   similarity,
+  nearestExample,
   topK,
   dropout,
   contrastiveCe,

@@ -12,7 +12,7 @@ import { UserError } from '../errors.ts';
 import { openCheckpoint } from '../formats/checkpoint_file.ts';
 import type { FloatDtype } from '../formats/narrow.ts';
 import { type Adapter, readAdapter, writeAdapter } from '../formats/peft.ts';
-import { locateModel } from './options.ts';
+import { fraction, locateModel } from './options.ts';
 import { checkOutput, cleanUpOnInterrupt } from './output.ts';
 import { type Progress, progress } from './progress.ts';
 
@@ -182,10 +182,4 @@ function weight(text: string, before: number[] = []): number[] {
   if (text.trim() === '' || !(value >= 0 && value < Number.POSITIVE_INFINITY))
     throw new InvalidArgumentError('must be numbers of at least 0.');
   return [...before, value];
-}
-
-function fraction(text: string): number {
-  const value = Number(text);
-  if (text.trim() === '' || !(value >= 0 && value <= 1)) throw new InvalidArgumentError('must be from 0 to 1.');
-  return value;
 }

@@ -42,6 +42,13 @@ export function natural(text: string): number {
   return n;
 }
 
+/** A number from 0 to 1, for commander. */
+export function fraction(text: string): number {
+  const x = Number(text);
+  if (text.trim() === '' || !(x >= 0 && x <= 1)) throw new InvalidArgumentError('must be from 0 to 1.');
+  return x;
+}
+
 const oneOf =
   <T extends string>(...allowed: T[]) =>
   (text: string): T => {

@@ -30,6 +30,16 @@ describe('rank refuses', () => {
       ['--model', 'nowhere', ...texts('What is 1 + 1?', '2', '3')],
       sampleTaxonomy(),
     ],
+    [
+      'examples that are nowhere',
+      [...one, ...texts('What is 1 + 1?', '2', '3'), '--examples'],
+      '--examples needs a CSV',
+    ],
+    [
+      'examples that are no questions',
+      [...one, ...texts('What is 1 + 1?', '2', '3'), '--examples', sampleTaxonomy()],
+      'missing columns QuestionId',
+    ],
   ])('%s', async (_, args, message) => {
     const refused = rank(...args);
     await expect(refused).rejects.toThrow(UserError);

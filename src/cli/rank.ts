@@ -1,7 +1,16 @@
 /** `lacuna rank`: the misconceptions of a taxonomy, ordered by how likely each explains a wrong answer. */
 import { join } from 'node:path';
 import type { Command } from 'commander';
-import { type Letter, loadEedi, type Pair, pivot, readQuestions, readTaxonomy, type Taxonomy } from '../data/eedi.ts';
+import {
+  type Letter,
+  loadEedi,
+  type Pair,
+  pivot,
+  type Question,
+  readQuestions,
+  readTaxonomy,
+  type Taxonomy,
+} from '../data/eedi.ts';
 import { writePredictions } from '../data/predictions.ts';
 import { queryParts, queryText } from '../data/prompt.ts';
 import { UserError } from '../errors.ts';
@@ -11,9 +20,11 @@ import type { Embedder } from '../infer/embedder.ts';
 import { fingerprint, VectorCache } from '../infer/vector_cache.ts';
 import { modelFiles } from '../model/open.ts';
 import { Ranker } from '../retrieve/ranker.ts';
+import { examplesOfData, examplesOfFile, type LabelledTexts } from './examples.ts';
 import {
   dryRun,
   embedWithProgress,
+  fraction,
   locateModel,
   type ModelOptions,
   modelOptions,
@@ -36,6 +47,8 @@ export interface RankOptions extends ModelOptions {
   data?: string;
   fold?: number;
   withoutRationales?: boolean;
+  examples?: string | true;
+  examplesWeight: number;
   top: number;
   out?: string;
   cache: boolean;
@@ -47,6 +60,7 @@ interface Query {
   questionId?: number;
   answer?: Letter;
   label?: number;
+  question?: Question;
 }
 
 export function rankCommand(program: Command): void {
@@ -75,6 +89,11 @@ export function rankCommand(program: Command): void {
     )
     .option('--fold <k>', 'with --data: only the questions of this fold', natural)
     .option('--without-rationales', 'with --data: leave rationales.csv out')
+    .option(
+      '--examples [file]',
+      'rank by labelled questions too: a name scores as the mean of its own cosine and that of the closest question that bears it. A CSV in Eedi’s columns; with --data the folder’s own, of all folds but --fold. A question’s own labels are never looked at',
+    )
+    .option('--examples-weight <w>', 'their share of that mean, from 0 to 1', fraction, 0.5)
     .option('--top <n>', 'how many to list', positive, 25)
     .option('--out <file>', 'write predictions: .parquet, .csv or .json')
     .option('--no-cache', 'embed the taxonomy anew instead of keeping its vectors')
@@ -86,22 +105,34 @@ Examples:
   lacuna rank --model smollm2-135m --taxonomy data/sample/misconception_mapping.csv --top 5 \\
     --question 'What is 1/2 + 1/3?' --correct '5/6' --incorrect '2/5'
   lacuna rank --model smollm2-135m --taxonomy data/sample/misconception_mapping.csv \\
-    --input data/sample/train.csv --out preds.parquet`,
+    --input data/sample/train.csv --out preds.parquet
+  lacuna rank --model runs/f0/model --data eedi --fold 0 --examples --out preds.parquet`,
     )
     .action(async (o: RankOptions) => {
-      const { taxonomy, queries } = await readJob(o);
+      const { taxonomy, queries, examples } = await readJob(o);
       const path = await locateModel(o.model);
       if (o.dryRun)
-        return printEstimate(await dryRun(path, [...taxonomy.names, ...queries.map((q) => q.text)], o), o.json);
+        return printEstimate(
+          await dryRun(path, [...taxonomy.names, ...(examples?.texts ?? []), ...queries.map((q) => q.text)], o),
+          o.json,
+        );
       const embedder = await readyEmbedder(path, o);
       const passages = await embedPassages(embedder, taxonomy.names, path, o);
+      const labelled = examples && (await embedPassages(embedder, examples.texts, path, o, 'examples'));
       const vectors = await embedWithProgress(
         embedder,
         queries.map((q) => q.text),
         'questions',
       );
-      const ranker = await Ranker.create(embedder.gpu, passages, embedder.dimensions, o.top);
-      const rankings = await ranker.rank(vectors);
+      const ranker = await Ranker.create(
+        embedder.gpu,
+        passages,
+        embedder.dimensions,
+        o.top,
+        examples && { ...examples, vectors: labelled!, weight: o.examplesWeight },
+      );
+      const origins = queries.map(({ question }) => question && examples?.originOf(question));
+      const rankings = await ranker.rank(vectors, origins);
       if (o.out) {
         const rows = queries.map((q, i) => ({
           questionId: q.questionId ?? 0,
@@ -146,7 +177,13 @@ export function formatRanking({ questionId, answer, ranking }: RankedRow): strin
   return `${[...head, ...lines].join('\n')}\n`;
 }
 
-async function readJob(o: RankOptions): Promise<{ taxonomy: Taxonomy; queries: Query[] }> {
+interface Job {
+  taxonomy: Taxonomy;
+  queries: Query[];
+  examples?: LabelledTexts;
+}
+
+async function readJob(o: RankOptions): Promise<Job> {
   const { question, correct, incorrect, input } = o;
   const single = question !== undefined || correct !== undefined || incorrect !== undefined;
   if (Number(single) + Number(input !== undefined) + Number(o.data !== undefined) !== 1)
@@ -154,11 +191,16 @@ async function readJob(o: RankOptions): Promise<{ taxonomy: Taxonomy; queries: Q
       'give one of: --question with --correct and --incorrect; --input with a file of questions; --data with a folder',
     );
   if (o.data !== undefined) {
-    const { taxonomy, pairs, folds } = await loadEedi(o.data);
+    const data = await loadEedi(o.data);
+    const { taxonomy, pairs, folds } = data;
     if (o.fold !== undefined && !folds.includes(o.fold))
       throw new UserError(`--fold ${o.fold}: ${o.data} has folds ${folds.join(', ')}`);
     const chosen = pairs.filter((p) => o.fold === undefined || p.fold === o.fold);
-    return { taxonomy, queries: chosen.map((p) => toQuery(p, !o.withoutRationales)) };
+    const examples =
+      o.examples === true
+        ? examplesOfData(data, o.fold, !o.withoutRationales)
+        : o.examples && (await examplesOfFile(o.examples, taxonomy));
+    return { taxonomy, queries: chosen.map((p) => toQuery(p, !o.withoutRationales)), examples: examples || undefined };
   }
   // The model that comes along knows the taxonomy that comes along, and no other.
   const taxonomyFile = o.taxonomy ?? (shippedModel(o.model) ? sampleTaxonomy() : undefined);
@@ -167,10 +209,13 @@ async function readJob(o: RankOptions): Promise<{ taxonomy: Taxonomy; queries: Q
       `--taxonomy is missing: a CSV with MisconceptionId and MisconceptionName, such as ${sampleTaxonomy()}`,
     );
   const taxonomy = await readTaxonomy(taxonomyFile);
+  if (o.examples === true)
+    throw new UserError('--examples needs a CSV of labelled questions, or --data with a folder of them');
+  const examples = o.examples ? await examplesOfFile(o.examples, taxonomy) : undefined;
   if (input !== undefined) {
     const pairs = pivot(await readQuestions(input));
     if (!pairs.length) throw new UserError(`${input}: has no wrong option to rank`);
-    return { taxonomy, queries: pairs.map((p) => toQuery(p, true)) };
+    return { taxonomy, queries: pairs.map((p) => toQuery(p, true)), examples };
   }
   if (question === undefined || correct === undefined || incorrect === undefined)
     throw new UserError('--question, --correct and --incorrect belong together: one of them is missing');
@@ -179,29 +224,32 @@ async function readJob(o: RankOptions): Promise<{ taxonomy: Taxonomy; queries: Q
   if (correct.trim() === incorrect.trim())
     throw new UserError('--incorrect is the correct answer itself: there is no error to explain');
   const { construct, subject, rationale } = o;
-  return { taxonomy, queries: [{ text: queryText({ question, correct, incorrect, construct, subject, rationale }) }] };
+  const text = queryText({ question, correct, incorrect, construct, subject, rationale });
+  return { taxonomy, queries: [{ text }], examples };
 }
 
 const toQuery = (pair: Pair, rationale: boolean): Query => ({
   questionId: pair.questionId,
   answer: pair.answer,
   label: pair.label,
+  question: pair.question,
   text: queryText(queryParts(pair, { rationale })),
 });
 
-/** The taxonomy's vectors: from the cache as far as they are there, unless --no-cache. */
+/** Vectors of names, or of examples: from the cache as far as they are there, unless --no-cache. */
 export async function embedPassages(
   embedder: Embedder,
   names: readonly string[],
   path: string,
   o: ModelOptions & { cache: boolean },
+  label = 'taxonomy',
 ): Promise<Float32Array> {
-  if (!o.cache) return embedWithProgress(embedder, names, 'taxonomy');
+  if (!o.cache) return embedWithProgress(embedder, names, label);
   const { maxLength, pooling, gpu, dimensions } = embedder;
   // Undefined they leave no trace in the key, so that vectors from before there was a --tuned or --activations count.
   const { quantize, tuned, activations } = o;
   const settings = { maxLength, pooling, quantize, activation: gpu.activation, tuned, activations };
   const key = await fingerprint(await modelFiles(path, o.adapter), settings);
   const cache = await VectorCache.open(join(modelCacheDir(), '..', 'vectors'), key, dimensions);
-  return cache.vectors(names, (missing) => embedWithProgress(embedder, missing, 'taxonomy'));
+  return cache.vectors(names, (missing) => embedWithProgress(embedder, missing, label));
 }

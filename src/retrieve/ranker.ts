@@ -1,9 +1,14 @@
-/** Ranks passages (misconception names) for queries by cosine, on the GPU: similarity, then the top k of every row. */
+/**
+ * Ranks passages (misconception names) for queries by cosine, on the GPU: similarity, then the top k of every row. With
+ * examples, labelled queries, a passage's score is mixed with the cosine of the example most like the query that bears
+ * it: the retrieval of nearest neighbours beside that of names (Khandelwal et al. 2020 do the same to language models).
+ */
 import { similarity } from '../../kernels/similarity/similarity.ts';
 import { topK } from '../../kernels/top_k/top_k.ts';
 import type { Gpu } from '../gpu/gpu.ts';
 import { type Dim, Recorder, type Recording } from '../gpu/recorder.ts';
 import type { Tensor } from '../gpu/tensor.ts';
+import { type Examples, type MixedExamples, mixExamples } from './examples.ts';
 
 /** One query's best passages, best first: rows of the passage matrix and their cosines. */
 export interface Ranking {
@@ -22,20 +27,35 @@ export class Ranker {
   readonly count: number;
   readonly dimensions: number;
   readonly #tensors: Tensors;
+  readonly #examples: MixedExamples | undefined;
   readonly #rows: Dim;
   readonly #recording: Recording;
 
-  private constructor(gpu: Gpu, k: number, tensors: Tensors, rows: Dim, recording: Recording) {
+  private constructor(
+    gpu: Gpu,
+    k: number,
+    tensors: Tensors,
+    examples: MixedExamples | undefined,
+    rows: Dim,
+    recording: Recording,
+  ) {
     this.gpu = gpu;
     this.k = k;
     [this.count, this.dimensions] = tensors.passages.shape;
     this.#tensors = tensors;
+    this.#examples = examples;
     this.#rows = rows;
     this.#recording = recording;
   }
 
   /** `passages`: unit vectors f32 [count, dimensions]. `k` is cut to their number. */
-  static async create(gpu: Gpu, passages: Float32Array, dimensions: number, k: number): Promise<Ranker> {
+  static async create(
+    gpu: Gpu,
+    passages: Float32Array,
+    dimensions: number,
+    k: number,
+    examples?: Examples,
+  ): Promise<Ranker> {
     const count = passages.length / dimensions;
     const top = Math.min(k, count);
     const tensors = {
@@ -49,12 +69,16 @@ export class Ranker {
     const r = new Recorder(gpu);
     const { queries, scores, values, indices } = tensors;
     similarity(r, { queries, passages: tensors.passages, y: scores, rows });
-    topK(r, { scores, values, indices, rows, k: top });
-    return new Ranker(gpu, top, tensors, rows, await r.finish());
+    const mixed = examples?.rows.length ? mixExamples(r, queries, scores, rows, examples) : undefined;
+    topK(r, { scores: mixed?.y ?? scores, values, indices, rows, k: top });
+    return new Ranker(gpu, top, tensors, mixed, rows, await r.finish());
   }
 
-  /** Rankings of unit vectors f32 [n, dimensions], in their order. Equal scores: the lower row first. */
-  async rank(queries: Float32Array): Promise<Ranking[]> {
+  /**
+   * Rankings of unit vectors f32 [n, dimensions], in their order. Equal scores: the lower row first. `origins`: of each
+   * query, where it may share one with examples.
+   */
+  async rank(queries: Float32Array, origins: readonly (number | undefined)[] = []): Promise<Ranking[]> {
     const { dimensions: d, k, gpu } = this;
     const n = queries.length / d;
     const out: Ranking[] = [];
@@ -62,6 +86,7 @@ export class Ranker {
       const rows = Math.min(QUERIES, n - from);
       gpu.write(this.#tensors.queries, queries.subarray(from * d, (from + rows) * d));
       this.#rows.set(rows, this.count);
+      this.#examples?.set(rows, origins.slice(from, from + rows));
       this.#recording.replay();
       const scores = (await gpu.read(this.#tensors.values, rows * k)) as Float32Array;
       const indices = (await gpu.read(this.#tensors.indices, rows * k)) as Uint32Array;
@@ -73,6 +98,6 @@ export class Ranker {
 
   free(): void {
     this.#recording.free();
-    this.gpu.free(...Object.values(this.#tensors));
+    this.gpu.free(...Object.values(this.#tensors), ...(this.#examples?.tensors ?? []));
   }
 }
