@@ -1,4 +1,4 @@
-/** The gradient of attention at the lengths of training, in Qwen2.5's 0.5B, 7B and 32B shapes. */
+/** The gradient of attention at the lengths of training, in Qwen2.5's 0.5B, 7B and 32B shapes, and of names in SmolLM2's. */
 import type { Bench, BenchCase } from '../../src/bench.ts';
 import type { Gpu } from '../../src/gpu/gpu.ts';
 import type { Tensor } from '../../src/gpu/tensor.ts';
@@ -14,12 +14,17 @@ const SHAPES: readonly Shape[] = [
   [16, 144, 14, 2, 64],
   [112, 32, 14, 2, 64],
   [8, 512, 14, 2, 64],
+  [1040, 15, 9, 3, 64],
+  [1040, 24, 9, 3, 64],
   [16, 144, 28, 4, 128],
   [8, 512, 28, 4, 128],
   [4, 2048, 28, 4, 128],
   [16, 144, 40, 8, 128],
 ];
-const SOFTWARE: readonly Shape[] = [[2, 96, 4, 2, 64]];
+const SOFTWARE: readonly Shape[] = [
+  [2, 96, 4, 2, 64],
+  [20, 15, 4, 2, 64],
+];
 
 export const bench: Bench = (gpu) => (gpu.description.software ? SOFTWARE : SHAPES).map((shape) => one(gpu, ...shape));
 
