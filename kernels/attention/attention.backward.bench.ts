@@ -5,7 +5,7 @@ import type { Tensor } from '../../src/gpu/tensor.ts';
 import { Noise, output } from '../../test/bench_data.ts';
 import { EPS, poisoned, runOnce } from '../../test/numeric.ts';
 import { attentionBackward } from './attention.backward.ts';
-import { attention, plan } from './attention.ts';
+import { attention } from './attention.ts';
 import { Sequences } from './sequences.ts';
 
 /** Sequences, tokens of each, heads, kvHeads, headDim. */
@@ -50,7 +50,7 @@ function one(gpu: Gpu, S: number, n: number, heads: number, kvHeads: number, hea
       const y = poisoned(gpu, 'y', act, [T, inner]);
       const lse = poisoned(gpu, 'lse', 'f32', [T, heads]);
       made = [dqkv, qkv, dy, y, lse];
-      const packed = new Sequences(gpu, T, S, plan(gpu.caps, shape).rows);
+      const packed = new Sequences(gpu, T, S);
       sequences = packed;
       packed.set(Array.from({ length: S }, () => new Uint32Array(n)));
       await runOnce(gpu, (forward) => attention(forward, { qkv, y, lse, sequences: packed, ...shape }));

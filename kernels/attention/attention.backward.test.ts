@@ -78,13 +78,13 @@ function bound(
 }
 
 /** Runs batch after batch through one recording and compares. */
-async function check(g: Gpu, shape: AttentionShape, tileRows: number, lengths: number[][], deviation = 1) {
+async function check(g: Gpu, shape: AttentionShape, lengths: number[][], deviation = 1) {
   const { heads, kvHeads, headDim } = shape;
   const [width, inner] = [(heads + 2 * kvHeads) * headDim, heads * headDim];
   const tokens = lengths.map((l) => l.reduce((a, b) => a + b));
   // Capacity for one token more than there is: its row is never read and never written.
   const T = Math.max(...tokens) + 1;
-  const sequences = new Sequences(g, T, Math.max(...lengths.map((l) => l.length)), tileRows);
+  const sequences = new Sequences(g, T, Math.max(...lengths.map((l) => l.length)));
   const [qkv, y, dy] = [width, inner, inner].map((w, i) => poisoned(g, `input ${i}`, g.activation, [T, w]));
   const lse = poisoned(g, 'lse', 'f32', [T, heads]);
   const dqkv = poisoned(g, 'dqkv', g.activation, [T, width]);
@@ -130,42 +130,42 @@ async function check(g: Gpu, shape: AttentionShape, tileRows: number, lengths: n
 }
 
 describeGpus('attention backward', (gpu) => {
-  // [heads, kvHeads, headDim, tileRows, lengths]: every split of D; ratios 1, 2, 3; tile ends; tiles smaller and larger.
+  // [heads, kvHeads, headDim, lengths]: every split of D; ratios 1, 2, 3; tile ends.
   test.each([
-    [1, 1, 8, 32, [1]],
-    [6, 2, 64, 32, [1, 7, 33, 40]],
-    [2, 2, 24, 16, [31, 17]],
-    [2, 1, 80, 64, [70, 3]],
-    [1, 1, 160, 32, [9, 35]],
-  ] as [number, number, number, number, number[]][])(
-    '%d heads, %d kv, D %d, tiles of %d, lengths %j',
-    async (heads, kvHeads, headDim, tileRows, lengths) => {
-      await check(gpu(), { heads, kvHeads, headDim }, tileRows, [lengths]);
+    [1, 1, 8, [1]],
+    [6, 2, 64, [1, 7, 33, 40]],
+    [2, 2, 24, [31, 17]],
+    [2, 1, 80, [70, 3]],
+    [1, 1, 160, [9, 35]],
+  ] as [number, number, number, number[]][])(
+    '%d heads, %d kv, D %d, lengths %j',
+    async (heads, kvHeads, headDim, lengths) => {
+      await check(gpu(), { heads, kvHeads, headDim }, [lengths]);
     },
   );
 
   test('one recording, batch after batch, with scores of dozens', async () => {
-    await check(gpu(), { heads: 3, kvHeads: 1, headDim: 16 }, 32, [[5, 40], [97], [1, 1, 1]], 4);
+    await check(gpu(), { heads: 3, kvHeads: 1, headDim: 16 }, [[5, 40], [97], [1, 1, 1]], 4);
   });
 });
 
-// Every width that registers allow 64 rows and one that they do not; tile ends; groups; one query; smaller tiles too.
+// Every width that registers allow 64 rows and one that they do not; tile ends; groups; one query.
 describeMatrixGpu('attention backward', (gpu, emulated) => {
-  const cases: [number, number, number, number, number[]][] = [
-    [3, 1, 64, 64, [33, 2, 70]],
-    [2, 2, 96, 32, [35, 1]],
-    [2, 1, 32, 64, [1, 64, 65]],
-    [2, 1, 128, 64, [70, 3]],
+  const cases: [number, number, number, number[]][] = [
+    [3, 1, 64, [33, 2, 70]],
+    [2, 2, 96, [35, 1]],
+    [2, 1, 32, [1, 64, 65]],
+    [2, 1, 128, [70, 3]],
   ];
   // A software driver takes seconds for each: two of them there.
-  for (const [heads, kvHeads, headDim, tileRows, lengths] of cases)
+  for (const [heads, kvHeads, headDim, lengths] of cases)
     test.skipIf(emulated && headDim !== 64 && headDim !== 96)(
-      `${heads} heads, ${kvHeads} kv, D ${headDim}, tiles of ${tileRows}, lengths ${lengths}`,
-      async () => check(gpu(), { heads, kvHeads, headDim }, tileRows, [lengths]),
+      `${heads} heads, ${kvHeads} kv, D ${headDim}, lengths ${lengths}`,
+      async () => check(gpu(), { heads, kvHeads, headDim }, [lengths]),
     );
 
   test('one recording, batch after batch, with scores of dozens', async () => {
-    await check(gpu(), { heads: 3, kvHeads: 1, headDim: 64 }, 64, [[5, 40], [97], [1, 1, 1]], 3);
+    await check(gpu(), { heads: 3, kvHeads: 1, headDim: 64 }, [[5, 40], [97], [1, 1, 1]], 3);
   });
 });
 

@@ -25,7 +25,6 @@ export interface AttentionBackward extends AttentionShape {
   lse: Tensor;
   /** [T, (heads + 2 kvHeads) headDim], of qkv's type: every row of the batch is written */
   dqkv: Tensor;
-  /** With any tileRows. */
   sequences: Sequences;
 }
 
@@ -65,8 +64,8 @@ export function attentionBackward(r: Recorder, a: AttentionBackward): void {
     );
   const p = planBackward(r.gpu.caps, a, qkv.dtype as 'f16');
   const along = r.scratch('attention dy . y', 'f32', [qkv.shape[0], H]);
-  const common = [qkv, dy, dqkv, along, sequences.tiles, sequences.tileCount, a.lse];
-  const slices = Math.ceil(sequences.tileRows / p.rows);
+  const { list, count } = sequences.tiles(p);
+  const common = [qkv, dy, dqkv, along, list, count, a.lse];
   const matrix = p.form === 'matrix' ? ' matrix' : '';
   const code = (of: 'queries' | 'keys') =>
     p.form === 'matrix' ? backwardMatrixCode(of, a, r.gpu.description.software) : plainCode(of, a, p, r);
@@ -74,13 +73,13 @@ export function attentionBackward(r: Recorder, a: AttentionBackward): void {
     label: `attention backward queries${matrix}`,
     code: code('queries'),
     bindings: [...common, y],
-    grid: () => [H, sequences.tileCount.count, slices],
+    grid: () => [H, count.count],
   });
   r.dispatch({
     label: `attention backward keys${matrix}`,
     code: code('keys'),
     bindings: [...common, sequences.starts],
-    grid: () => [KV, sequences.tileCount.count, slices],
+    grid: () => [KV, count.count],
   });
 }
 

@@ -53,7 +53,7 @@ export function attentionCase(
     flops: 4 * headDim * heads * S * ((n * (n + 1)) / 2),
     record(r) {
       made = [noise.tensor(gpu, 'qkv', [T, width]), poisoned(gpu, 'y', act, [T, heads * headDim])];
-      sequences = new Sequences(gpu, T, S, p.rows);
+      sequences = new Sequences(gpu, T, S);
       sequences.set(Array.from({ length: S }, () => new Uint32Array(n)));
       form(r, { qkv: made[0], y: made[1], sequences, ...shape });
     },

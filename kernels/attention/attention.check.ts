@@ -35,7 +35,7 @@ export async function check(g: Gpu, shape: AttentionShape, batches: readonly Bat
   // Capacity for one token more than there is: its row is never read and never written.
   const T = Math.max(...batches.map((b) => b.values.length / width)) + 1;
   const most = Math.max(...batches.map((b) => b.lengths.length));
-  const sequences = new Sequences(g, T, most, planned.rows);
+  const sequences = new Sequences(g, T, most);
   const qkv = poisoned(g, 'qkv', g.activation, [T, width]);
   const y = poisoned(g, 'y', g.activation, [T, heads * headDim]);
   const r = new Recorder(g);

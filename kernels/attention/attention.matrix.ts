@@ -12,7 +12,7 @@ const KEYS = 32;
 /** Of workgroup memory: two workgroups that take no more share a processor of an H200 (results/h200/occupancy.txt). */
 const SHARE = 24 * 1024;
 
-/** Queries of a head that a workgroup takes, the tileRows of its Sequences. */
+/** Queries of a head that a workgroup takes. */
 export const MATRIX_ROWS = 64;
 
 /** Whether K and V share one place in workgroup memory: where two, with scores and weights, would be more than SHARE. */
@@ -32,12 +32,12 @@ const THREADS = 2 * MATRIX_ROWS;
 
 /** Records a call that fits. */
 export function attentionMatrix(r: Recorder, a: Attention): void {
-  const { heads, sequences } = a;
+  const { list, count } = a.sequences.tiles({ rows: MATRIX_ROWS });
   r.dispatch({
     label: 'attention matrix',
     code: matrixCode(a, r.gpu.description.software),
-    bindings: [a.qkv, sequences.tiles, a.y, sequences.tileCount, ...(a.lse ? [a.lse] : [])],
-    grid: () => [heads, sequences.tileCount.count],
+    bindings: [a.qkv, list, a.y, count, ...(a.lse ? [a.lse] : [])],
+    grid: () => [a.heads, count.count],
   });
 }
 

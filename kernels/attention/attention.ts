@@ -23,7 +23,6 @@ export interface Attention extends AttentionShape {
   y: Tensor;
   /** f32 [T, heads], where the gradient is wanted: log2 of the sum of exp2 of a query's scores in units of log2. */
   lse?: Tensor;
-  /** Made with the plan's `rows` as its tileRows. */
   sequences: Sequences;
 }
 
@@ -31,7 +30,7 @@ export type AttentionPlan = PlainPlan | { form: 'matrix'; rows: number };
 
 export interface PlainPlan {
   form: 'plain';
-  /** Queries a workgroup takes: the tileRows of its Sequences. */
+  /** Queries a workgroup takes. */
   rows: number;
   /** Queries a thread has. */
   each: number;
@@ -61,18 +60,18 @@ function plainPlan(headDim: number): PlainPlan {
 }
 
 export function attention(r: Recorder, a: Attention): void {
-  const { heads: H, sequences } = a;
   const p = plan(r.gpu.caps, a);
-  if (sequences.tileRows !== p.rows)
-    throw new Error(`attention: its plan takes ${p.rows} queries a tile, the sequences have ${sequences.tileRows}`);
-  if (p.form === 'matrix') attentionMatrix(r, a);
-  else
-    r.dispatch({
-      label: 'attention',
-      code: plainCode(a, p),
-      bindings: [a.qkv, sequences.tiles, a.y, sequences.tileCount, ...(a.lse ? [a.lse] : [])],
-      grid: () => [H, sequences.tileCount.count],
-    });
+  if (p.form === 'matrix') {
+    attentionMatrix(r, a);
+    return;
+  }
+  const { list, count } = a.sequences.tiles(p);
+  r.dispatch({
+    label: 'attention',
+    code: plainCode(a, p),
+    bindings: [a.qkv, list, a.y, count, ...(a.lse ? [a.lse] : [])],
+    grid: () => [a.heads, count.count],
+  });
 }
 
 function plainCode({ heads: H, kvHeads: KV, headDim, qkv, lse }: Attention, p: PlainPlan): string {
