@@ -3,7 +3,7 @@ import { type Caps, PORTABLE_CAPS } from '../../src/gpu/adapter.ts';
 import type { Recorder } from '../../src/gpu/recorder.ts';
 import type { Tensor } from '../../src/gpu/tensor.ts';
 import { float, specialise, unroll } from '../../src/gpu/wgsl.ts';
-import { attentionMatrix, MATRIX_ROWS, matrixFits } from './attention.matrix.ts';
+import { attentionMatrix, matrixFits } from './attention.matrix.ts';
 import source from './attention.wgsl' with { type: 'text' };
 import { lseText } from './lse.ts';
 import type { Sequences } from './sequences.ts';
@@ -26,7 +26,7 @@ export interface Attention extends AttentionShape {
   sequences: Sequences;
 }
 
-export type AttentionPlan = PlainPlan | { form: 'matrix'; rows: number };
+export type AttentionPlan = PlainPlan | { form: 'matrix' };
 
 export interface PlainPlan {
   form: 'plain';
@@ -47,7 +47,7 @@ export function plan(caps: Caps, shape: AttentionShape): AttentionPlan {
     throw new Error(
       `attention: ${heads} heads on ${kvHeads}, each ${headDim} wide: the width must be a multiple of 8 up to 256, and the heads one of ${kvHeads}`,
     );
-  return matrixFits(caps, shape) ? { form: 'matrix', rows: MATRIX_ROWS } : plainPlan(headDim);
+  return matrixFits(caps, shape) ? { form: 'matrix' } : plainPlan(headDim);
 }
 
 function plainPlan(headDim: number): PlainPlan {

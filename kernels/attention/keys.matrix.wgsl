@@ -15,8 +15,8 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) t
   let end = starts[tile.w + 1u];
   let k_from = (H + group) * D8;
   let v_from = k_from + KV * D8;
-  let sm = t / 64u * 16u * FM;
-  let sn = t / 32u % 2u;
+  let sm = t / (32u * KK) * 16u * FM;
+  let sn = t / 32u % KK;
 
   // A short tile's idle rows repeat its last key and are dropped at the end.
   for (var i = 0u; i < OWN; i++) { // unroll
@@ -131,7 +131,7 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) t
         w[i] = subgroupMatrixLoad<subgroup_matrix_left<f16, 16, 16>, row_major>(&memory, at + 2u, S_LINE);
       }
       for (var j = 0u; j < FD; j++) { // unroll
-        let at = n * 16u * LINE + sn * (D8 / 2u) + j * 2u;
+        let at = n * 16u * LINE + sn * (D8 / KK) + j * 2u;
         let b = subgroupMatrixLoad<subgroup_matrix_right<f16, 16, 16>, row_major>(&memory, A_AT + at, LINE);
         let c = subgroupMatrixLoad<subgroup_matrix_right<f16, 16, 16>, row_major>(&memory, B_AT + at, LINE);
         for (var i = 0u; i < FM; i++) { // unroll
@@ -150,9 +150,9 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) t
       subgroupMatrixStore<row_major>(&memory, S_AT + (sm + i * 16u) * S_LINE + sn * 4u, dk[i * FD + j], S_LINE);
     }
     workgroupBarrier();
-    for (var i = t; i < ROWS * 4u; i += T) {
-      if (tile.x + i / 4u < tile.y) {
-        dqkv[(tile.x + i / 4u) * WIDTH + k_from + channel(i, j)] = finished(i, INVERSE_ROOT);
+    for (var i = t; i < ROWS * ACROSS; i += T) {
+      if (tile.x + i / ACROSS < tile.y) {
+        dqkv[(tile.x + i / ACROSS) * WIDTH + k_from + channel(i, j)] = finished(i, INVERSE_ROOT);
       }
     }
     workgroupBarrier();
@@ -160,9 +160,9 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) t
       subgroupMatrixStore<row_major>(&memory, S_AT + (sm + i * 16u) * S_LINE + sn * 4u, dv[i * FD + j], S_LINE);
     }
     workgroupBarrier();
-    for (var i = t; i < ROWS * 4u; i += T) {
-      if (tile.x + i / 4u < tile.y) {
-        dqkv[(tile.x + i / 4u) * WIDTH + v_from + channel(i, j)] = finished(i, 1.0);
+    for (var i = t; i < ROWS * ACROSS; i += T) {
+      if (tile.x + i / ACROSS < tile.y) {
+        dqkv[(tile.x + i / ACROSS) * WIDTH + v_from + channel(i, j)] = finished(i, 1.0);
       }
     }
     workgroupBarrier();

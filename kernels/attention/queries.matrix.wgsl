@@ -15,8 +15,8 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) t
   let keys = tile.y - tile.z;
   let k_from = tile.z * WIDTH + (H + head * KV / H) * D8;
   let v_from = k_from + KV * D8;
-  let sm = t / 64u * 16u * FM;
-  let sn = t / 32u % 2u;
+  let sm = t / (32u * KK) * 16u * FM;
+  let sn = t / 32u % KK;
 
   // A short tile's idle rows repeat its last query and are dropped at the end.
   for (var i = 0u; i < OWN; i++) { // unroll
@@ -126,7 +126,7 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) t
         a[i] = subgroupMatrixLoad<subgroup_matrix_left<f16, 16, 16>, row_major>(&memory, S_AT + (sm + i * 16u) * S_LINE + n * 4u, S_LINE);
       }
       for (var j = 0u; j < FD; j++) { // unroll
-        let b = subgroupMatrixLoad<subgroup_matrix_right<f16, 16, 16>, row_major>(&memory, A_AT + n * 16u * LINE + sn * (D8 / 2u) + j * 2u, LINE);
+        let b = subgroupMatrixLoad<subgroup_matrix_right<f16, 16, 16>, row_major>(&memory, A_AT + n * 16u * LINE + sn * (D8 / KK) + j * 2u, LINE);
         for (var i = 0u; i < FM; i++) { // unroll
           dq[i * FD + j] = subgroupMatrixMultiplyAccumulate(a[i], b, dq[i * FD + j]);
         }
@@ -140,9 +140,9 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) t
       subgroupMatrixStore<row_major>(&memory, S_AT + (sm + i * 16u) * S_LINE + sn * 4u, dq[i * FD + j], S_LINE);
     }
     workgroupBarrier();
-    for (var i = t; i < ROWS * 4u; i += T) {
-      if (tile.x + i / 4u < tile.y) {
-        dqkv[(tile.x + i / 4u) * WIDTH + head * D8 + channel(i, j)] = finished(i, INVERSE_ROOT);
+    for (var i = t; i < ROWS * ACROSS; i += T) {
+      if (tile.x + i / ACROSS < tile.y) {
+        dqkv[(tile.x + i / ACROSS) * WIDTH + head * D8 + channel(i, j)] = finished(i, INVERSE_ROOT);
       }
     }
     workgroupBarrier();
