@@ -56,8 +56,9 @@ export function describeMatrixGpu(name: string, body: (gpu: () => Gpu, emulated:
 
 /**
  * Compiles texts with Dawn's null backend, which accepts subgroup matrices without a GPU. It has 16 KiB of workgroup
- * memory and 256 threads a workgroup: a text that asks for more, at most what `caps` has, is compiled again with its arrays
- * or its workgroup cut down, which no rule of WGSL looks at.
+ * memory, 256 threads a workgroup and subgroups of up to 128: a text that asks for more, at most what `caps` has, is compiled
+ * again with its arrays or its workgroup cut down, and one of fewer threads, whole subgroups of `caps`, with as many as that:
+ * no rule of WGSL looks at it.
  */
 export async function compileAll(texts: Iterable<string>, caps: Caps = H200): Promise<void> {
   const { create, globals } = await import('webgpu');
@@ -77,11 +78,14 @@ export async function compileAll(texts: Iterable<string>, caps: Caps = H200): Pr
   const cut = (code: string, { message }: Error): string | undefined => {
     const bytes = /total use of workgroup storage \((\d+) bytes\)/.exec(message)?.[1];
     const threads = /uses workgroup_size\((\d+), 1, 1\)/.exec(message)?.[1];
+    const few = /workgroup_size \((\d+)\) must be a multiple of the device maxSubgroupSize \((\d+)\)/.exec(message);
     if (bytes) expect(Number(bytes)).toBeLessThanOrEqual(caps.maxWorkgroupStorage);
     if (threads) expect(Number(threads)).toBeLessThanOrEqual(caps.maxInvocations);
+    if (few) expect(Number(few[1]) % caps.subgroups!.max).toBe(0);
     const arrays = code.match(WORKGROUP_ARRAY)?.length ?? 0;
     if (bytes) return code.replace(WORKGROUP_ARRAY, `$1, ${Math.floor(1000 / arrays)}>;`);
-    return threads && code.replace(/@workgroup_size\(\w+\)/, '@workgroup_size(64)');
+    const size = few?.[2] ?? (threads && '128');
+    return size && code.replace(/@workgroup_size\(\w+\)/, `@workgroup_size(${size})`);
   };
   for (const code of texts) {
     const again = async (text: string, cuts: number): Promise<void> => {

@@ -1,11 +1,11 @@
-/** The gradient of attention at the lengths of training, in Qwen2.5's 0.5B, 7B and 32B shapes. */
+/** The gradient of attention at the lengths of training, in Qwen2.5's 0.5B, 7B and 32B shapes, and of names in SmolLM2's. */
 import type { Bench, BenchCase } from '../../src/bench.ts';
 import type { Gpu } from '../../src/gpu/gpu.ts';
 import type { Tensor } from '../../src/gpu/tensor.ts';
 import { Noise, output } from '../../test/bench_data.ts';
 import { EPS, poisoned, runOnce } from '../../test/numeric.ts';
 import { attentionBackward } from './attention.backward.ts';
-import { attention, plan } from './attention.ts';
+import { attention } from './attention.ts';
 import { Sequences } from './sequences.ts';
 
 /** Sequences, tokens of each, heads, kvHeads, headDim. */
@@ -14,12 +14,17 @@ const SHAPES: readonly Shape[] = [
   [16, 144, 14, 2, 64],
   [112, 32, 14, 2, 64],
   [8, 512, 14, 2, 64],
+  [1040, 15, 9, 3, 64],
+  [1040, 24, 9, 3, 64],
   [16, 144, 28, 4, 128],
   [8, 512, 28, 4, 128],
   [4, 2048, 28, 4, 128],
   [16, 144, 40, 8, 128],
 ];
-const SOFTWARE: readonly Shape[] = [[2, 96, 4, 2, 64]];
+const SOFTWARE: readonly Shape[] = [
+  [2, 96, 4, 2, 64],
+  [20, 15, 4, 2, 64],
+];
 
 export const bench: Bench = (gpu) => (gpu.description.software ? SOFTWARE : SHAPES).map((shape) => one(gpu, ...shape));
 
@@ -45,7 +50,7 @@ function one(gpu: Gpu, S: number, n: number, heads: number, kvHeads: number, hea
       const y = poisoned(gpu, 'y', act, [T, inner]);
       const lse = poisoned(gpu, 'lse', 'f32', [T, heads]);
       made = [dqkv, qkv, dy, y, lse];
-      const packed = new Sequences(gpu, T, S, plan(gpu.caps, shape).rows);
+      const packed = new Sequences(gpu, T, S);
       sequences = packed;
       packed.set(Array.from({ length: S }, () => new Uint32Array(n)));
       await runOnce(gpu, (forward) => attention(forward, { qkv, y, lse, sequences: packed, ...shape }));

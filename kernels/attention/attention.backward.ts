@@ -6,13 +6,13 @@ import { type Caps, PORTABLE_CAPS } from '../../src/gpu/adapter.ts';
 import type { Recorder } from '../../src/gpu/recorder.ts';
 import type { Tensor } from '../../src/gpu/tensor.ts';
 import { float, specialise } from '../../src/gpu/wgsl.ts';
-import { backwardMatrixCode, backwardMatrixRows } from './attention.backward.matrix.ts';
+import { backwardMatrixCode, backwardTiles } from './attention.backward.matrix.ts';
 import shared from './attention.backward.wgsl' with { type: 'text' };
 import keysSource from './attention.keys.wgsl' with { type: 'text' };
 import { matrixFits } from './attention.matrix.ts';
 import queriesSource from './attention.queries.wgsl' with { type: 'text' };
 import type { AttentionShape } from './attention.ts';
-import type { Sequences } from './sequences.ts';
+import type { Cut, Sequences } from './sequences.ts';
 
 export interface AttentionBackward extends AttentionShape {
   /** [T, (heads + 2 kvHeads) headDim], f16 or f32: the forward's input */
@@ -25,11 +25,10 @@ export interface AttentionBackward extends AttentionShape {
   lse: Tensor;
   /** [T, (heads + 2 kvHeads) headDim], of qkv's type: every row of the batch is written */
   dqkv: Tensor;
-  /** With any tileRows. */
   sequences: Sequences;
 }
 
-export type AttentionBackwardPlan = BackwardTile | { form: 'matrix'; rows: number };
+export type AttentionBackwardPlan = BackwardTile | { form: 'matrix' };
 
 export interface BackwardTile {
   form: 'plain';
@@ -43,7 +42,7 @@ export interface BackwardTile {
 
 /** Subgroup matrices where they serve the shape (f16, heads of 32, 64, 96 or 128 channels), else plain threads. Pure. */
 export function planBackward(caps: Caps, shape: AttentionShape, dtype: 'f16' | 'f32' = 'f16'): AttentionBackwardPlan {
-  if (dtype === 'f16' && matrixFits(caps, shape)) return { form: 'matrix', rows: backwardMatrixRows(shape.headDim) };
+  if (dtype === 'f16' && matrixFits(caps, shape)) return { form: 'matrix' };
   return plainBackward(shape.headDim);
 }
 
@@ -65,23 +64,20 @@ export function attentionBackward(r: Recorder, a: AttentionBackward): void {
     );
   const p = planBackward(r.gpu.caps, a, qkv.dtype as 'f16');
   const along = r.scratch('attention dy . y', 'f32', [qkv.shape[0], H]);
-  const common = [qkv, dy, dqkv, along, sequences.tiles, sequences.tileCount, a.lse];
-  const slices = Math.ceil(sequences.tileRows / p.rows);
-  const matrix = p.form === 'matrix' ? ' matrix' : '';
-  const code = (of: 'queries' | 'keys') =>
-    p.form === 'matrix' ? backwardMatrixCode(of, a, r.gpu.description.software) : plainCode(of, a, p, r);
-  r.dispatch({
-    label: `attention backward queries${matrix}`,
-    code: code('queries'),
-    bindings: [...common, y],
-    grid: () => [H, sequences.tileCount.count, slices],
-  });
-  r.dispatch({
-    label: `attention backward keys${matrix}`,
-    code: code('keys'),
-    bindings: [...common, sequences.starts],
-    grid: () => [KV, sequences.tileCount.count, slices],
-  });
+  const record = (of: 'queries' | 'keys', form: string, cut: Cut, code: string) => {
+    const { list, count } = sequences.tiles(cut);
+    r.dispatch({
+      label: `attention backward ${of}${form}`,
+      code,
+      bindings: [qkv, dy, dqkv, along, list, count, a.lse, of === 'queries' ? y : sequences.starts],
+      grid: () => [of === 'queries' ? H : KV, count.count],
+    });
+  };
+  for (const of of ['queries', 'keys'] as const)
+    if (p.form === 'plain') record(of, '', p, plainCode(of, a, p, r));
+    else
+      for (const tile of backwardTiles(headDim))
+        record(of, ` ${tile.form}`, tile, backwardMatrixCode(of, a, tile, r.gpu.description.software));
 }
 
 function plainCode(of: 'queries' | 'keys', a: AttentionBackward, p: BackwardTile, r: Recorder): string {

@@ -1,4 +1,4 @@
-/** Attention at the lengths of questions, of the training batch and of long texts, in Qwen2.5's 0.5B, 7B and 32B shapes. */
+/** Attention at the lengths of questions, of the training batch, of long texts and of a taxonomy's names, in Qwen2.5's 0.5B, 7B and 32B shapes and SmolLM2's. */
 import type { Bench, BenchCase } from '../../src/bench.ts';
 import type { Gpu } from '../../src/gpu/gpu.ts';
 import type { Tensor } from '../../src/gpu/tensor.ts';
@@ -15,6 +15,8 @@ export const SHAPES: readonly (readonly [number, number, number, number, number]
   [112, 32, 14, 2, 64],
   [8, 512, 14, 2, 64],
   [16, 144, 9, 3, 64],
+  [1040, 15, 9, 3, 64],
+  [1040, 24, 9, 3, 64],
   [16, 144, 28, 4, 128],
   [8, 512, 28, 4, 128],
   [4, 2048, 28, 4, 128],
@@ -22,6 +24,7 @@ export const SHAPES: readonly (readonly [number, number, number, number, number]
 ];
 const SOFTWARE: typeof SHAPES = [
   [2, 144, 9, 3, 64],
+  [40, 15, 9, 3, 64],
   [1, 512, 2, 1, 64],
 ];
 
@@ -50,7 +53,7 @@ export function attentionCase(
     flops: 4 * headDim * heads * S * ((n * (n + 1)) / 2),
     record(r) {
       made = [noise.tensor(gpu, 'qkv', [T, width]), poisoned(gpu, 'y', act, [T, heads * headDim])];
-      sequences = new Sequences(gpu, T, S, p.rows);
+      sequences = new Sequences(gpu, T, S);
       sequences.set(Array.from({ length: S }, () => new Uint32Array(n)));
       form(r, { qkv: made[0], y: made[1], sequences, ...shape });
     },

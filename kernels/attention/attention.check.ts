@@ -15,7 +15,8 @@ export interface Batch {
 
 /**
  * Tensor cores add with fewer guard bits than IEEE asks for, 2^-22 of the largest term at worst; weights are rounded to
- * f16, whose smallest number is 2^-24, and the largest weight is 1 or more.
+ * f16, whose smallest number is 2^-24, and the largest weight is 1 or more. Short sequences' rounds are of 16 keys, two where
+ * this counts one: 7 more roundoffs of f32, which need no room.
  */
 export const MATRIX_ARITHMETIC: Arithmetic = {
   keys: 32,
@@ -25,8 +26,12 @@ export const MATRIX_ARITHMETIC: Arithmetic = {
   headroom: 8,
 };
 
-/** Runs batch after batch through one recording, each with its own numbers. */
-export async function check(g: Gpu, shape: AttentionShape, batches: readonly Batch[]): Promise<void> {
+/** Which forms a shape's sequences are left to, long ones first. */
+export const matrixForms = (label: string, headDim: number): string[] =>
+  headDim <= 64 ? [`${label} matrix`, `${label} matrix short`] : [`${label} matrix`];
+
+/** Runs batch after batch through one recording, each with its own numbers. Returns y of each. */
+export async function check(g: Gpu, shape: AttentionShape, batches: readonly Batch[]): Promise<Float64Array[]> {
   const { heads, kvHeads, headDim } = shape;
   const width = (heads + 2 * kvHeads) * headDim;
   const matrix = g.caps.matrix && headDim % 32 === 0 && headDim <= 128;
@@ -35,14 +40,16 @@ export async function check(g: Gpu, shape: AttentionShape, batches: readonly Bat
   // Capacity for one token more than there is: its row is never read and never written.
   const T = Math.max(...batches.map((b) => b.values.length / width)) + 1;
   const most = Math.max(...batches.map((b) => b.lengths.length));
-  const sequences = new Sequences(g, T, most, planned.rows);
+  const sequences = new Sequences(g, T, most);
   const qkv = poisoned(g, 'qkv', g.activation, [T, width]);
   const y = poisoned(g, 'y', g.activation, [T, heads * headDim]);
   const r = new Recorder(g);
   const lse = poisoned(g, 'lse', 'f32', [T, heads]);
   attention(r, { qkv, y, lse, sequences, ...shape });
-  expect(r.dispatches.map((d) => d.label)).toEqual([matrix ? 'attention matrix' : 'attention']);
+  const labels = matrix ? matrixForms('attention', headDim) : ['attention'];
+  expect(r.dispatches.map((d) => d.label)).toEqual(labels);
   const recording = await r.finish();
+  const results: Float64Array[] = [];
   for (const { lengths, values } of batches) {
     const tokens = values.length / width;
     const input = toGpu(g, 'input', g.activation, [tokens, width], values);
@@ -58,6 +65,7 @@ export async function check(g: Gpu, shape: AttentionShape, batches: readonly Bat
     const result = await fromGpu(g, y);
     expectClose(result.slice(0, size), attentionRef(values, starts, shape), EPS[g.activation], atol);
     expect(result.slice((T - 1) * heads * headDim).every(Number.isNaN)).toBe(true);
+    results.push(result.slice(0, size));
     const sums = await fromGpu(g, lse);
     expectClose(sums.slice(0, tokens * heads), attentionLse(values, starts, shape), EPS.f32, bound.lse);
     expect(sums.slice((T - 1) * heads).every(Number.isNaN)).toBe(true);
@@ -66,6 +74,7 @@ export async function check(g: Gpu, shape: AttentionShape, batches: readonly Bat
   recording.free();
   sequences.free();
   g.free(qkv, y, lse);
+  return results;
 }
 
 /** Random values of unit deviation, with q and k scaled by `deviation` each: scores have its square as theirs. */

@@ -16,14 +16,12 @@ var<workgroup> streamed: array<vec2<f32>, KEYS>;
 fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) t: u32) {
   let group = wg.x;
   let tile = tiles[wg.y];
-  let first = tile.x + wg.z * ROWS;
-  if (first >= tile.y) { return; }
   let end = starts[tile.w + 1u];
   let lane = t % ROWS;
   let part = t / ROWS;
   let rounds = KEYS * select(1u, min(1u, dim.x), ROLLED);
 
-  let row = min(first + lane, tile.y - 1u);
+  let row = min(tile.x + lane, tile.y - 1u);
   let own = row * WIDTH + (H + group) * D4 + part * SLICE;
   var k: Slice;
   var v: Slice;
@@ -35,7 +33,7 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) t
   }
 
   for (var head = group * (H / KV); head < (group + 1u) * (H / KV); head++) {
-    for (var base = first; base < end; base += KEYS) {
+    for (var base = tile.x; base < end; base += KEYS) {
       for (var i = t; i < KEYS * D4; i += WG) {
         // Past the end the last query is repeated: it is masked, and finite.
         let query = min(base + i / D4, end - 1u);
@@ -57,7 +55,7 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) t
         let o = streamed[i / ROWS];
         let query = base + i / ROWS;
         let w = pair(i);
-        let p = select(0.0, exp2(w.x - o.x), query < end && first + i % ROWS <= query);
+        let p = select(0.0, exp2(w.x - o.x), query < end && tile.x + i % ROWS <= query);
         shares[i] = p;
         shares[PARTS * BLOCK + i] = p * (w.y - o.y);
       }
@@ -75,7 +73,7 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) t
     }
   }
 
-  if (first + lane < tile.y) {
+  if (tile.x + lane < tile.y) {
     for (var j = 0u; j < SLICE; j++) {
       dqkv[own + j] = Vec(dk[j] * INVERSE_ROOT);
       dqkv[own + KV * D4 + j] = Vec(dv[j]);

@@ -6,9 +6,11 @@
 //   dim.x  n
 //   lse.kept.wgsl or lse.none.wgsl
 //
-// Four subgroups take one head and the queries of one tile, at most ROWS = 64; KEYS = 32 at a time. A subgroup multiplies
-// 32 queries by 16 keys, and 32 rows of weights by D / 2 channels of V, so that each matrix it loads is used twice; q
-// and o stay in its registers.
+// A workgroup takes one head and the queries of one tile, at most ROWS, and KEYS = 16 KK keys at a time: KK subgroups side
+// by side. Each multiplies 16 FM queries by 16 keys, and 16 FM rows of weights by D / KK channels of V; q and o stay in its
+// registers. Four subgroups, two by two, take 64 queries and 32 keys, and each matrix that they load is used twice (FM = 2).
+// One alone takes 16 and 16, of sequences so short that most of a larger tile would be empty: it has a fifth of the
+// workgroup memory, of which a processor's share decides how many run at a time.
 //
 // K and V are read from memory a round before they are wanted. In workgroup memory they have a place each (not SHARED):
 // the next K is then written among the weights, and a round has one barrier and one uniform load. Or they share one
@@ -70,8 +72,8 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) t
   let keys = tile.y - tile.z;
   let k_from = tile.z * WIDTH + (H + head * KV / H) * D8;
   let v_from = k_from + KV * D8;
-  let sm = t / 64u * 32u;
-  let sn = t / 32u % 2u;
+  let sm = t / (32u * KK) * 16u * FM;
+  let sn = t / 32u % KK;
 
   // A short tile's idle rows repeat its last query and are dropped at the end.
   for (var i = 0u; i < Q_LOADS; i++) {
@@ -172,8 +174,8 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) t
         }
         workgroupBarrier();
         for (var i = t; i < ROWS * KEYS / 4u; i += T) {
-          let at = S_AT + i / 8u * S_LINE + i % 8u;
-          memory[at] = bitcast<vec4<u32>>(bitcast<vec4<f32>>(memory[at]) * keep(i / 8u));
+          let at = S_AT + i / (KEYS / 4u) * S_LINE + i % (KEYS / 4u);
+          memory[at] = bitcast<vec4<u32>>(bitcast<vec4<f32>>(memory[at]) * keep(i / (KEYS / 4u)));
         }
         workgroupBarrier();
         for (var i = 0u; i < FM; i++) { // unroll
@@ -189,7 +191,7 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) t
         p[i] = subgroupMatrixLoad<subgroup_matrix_left<f16, 16, 16>, row_major>(&memory, P_AT + (sm + i * 16u) * P_LINE + n * 2u, P_LINE);
       }
       for (var j = 0u; j < FD; j++) { // unroll
-        let b = subgroupMatrixLoad<subgroup_matrix_right<f16, 16, 16>, row_major>(&memory, V_AT + n * 16u * LINE + sn * (D8 / 2u) + j * 2u, LINE);
+        let b = subgroupMatrixLoad<subgroup_matrix_right<f16, 16, 16>, row_major>(&memory, V_AT + n * 16u * LINE + sn * (D8 / KK) + j * 2u, LINE);
         for (var i = 0u; i < FM; i++) { // unroll
           o[i * FD + j] = subgroupMatrixMultiplyAccumulate(p[i], b, o[i * FD + j]);
         }
@@ -213,15 +215,15 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) t
       subgroupMatrixStore<row_major>(&memory, S_AT + (sm + i * 16u) * S_LINE + sn * 4u, o[i * FD + j], S_LINE);
     }
     workgroupBarrier();
-    // 8 channels of one query: matrix j of the first half of the channels, then of the second.
-    for (var i = t; i < ROWS * 4u; i += T) {
-      let m = i / 4u;
+    // 8 channels of one query: matrix j of each subgroup's channels.
+    for (var i = t; i < ROWS * 2u * KK; i += T) {
+      let m = i / (2u * KK);
       let query = tile.x + m;
       if (query < tile.y) {
-        let at = S_AT + m * S_LINE + i % 4u * 2u;
+        let at = S_AT + m * S_LINE + i % (2u * KK) * 2u;
         let low = vec4<f16>(bitcast<vec4<f32>>(memory[at]) * keep(m));
         let next = vec4<f16>(bitcast<vec4<f32>>(memory[at + 1u]) * keep(m));
-        let c = i % 4u / 2u * (D8 / 2u) + j * 2u + i % 2u;
+        let c = i % (2u * KK) / 2u * (D8 / KK) + j * 2u + i % 2u;
         y[(query * H + head) * D8 + c] = vec4(bitcast<vec2<u32>>(low), bitcast<vec2<u32>>(next));
       }
     }

@@ -21,15 +21,13 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) t
   let head = wg.x;
   let kHead = H + head * KV / H;
   let tile = tiles[dim.x - 1u - wg.y];
-  let first = tile.x + wg.z * ROWS;
-  if (first >= tile.y) { return; }
-  let keys = min(first + ROWS, tile.y) - tile.z;
+  let keys = tile.y - tile.z;
   let lane = t % ROWS;
   let part = t / ROWS;
   let rounds = KEYS * select(1u, min(1u, dim.x), ROLLED);
 
   // A short tile's idle threads compute its last query again and drop it, so that barriers stay uniform.
-  let row = min(first + lane, tile.y - 1u);
+  let row = min(tile.x + lane, tile.y - 1u);
   var q: Slice;
   var d: Slice;
   var dq: Slice;
@@ -45,7 +43,7 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) t
   for (var p = 0u; p < PARTS; p++) { own += shares[p * ROWS + lane]; }
   if (part == 0u) {
     owned[lane] = vec2(lse[row * H + head], own);
-    if (first + lane < tile.y) { along[row * H + head] = own; }
+    if (tile.x + lane < tile.y) { along[row * H + head] = own; }
   }
   workgroupBarrier();
 
@@ -62,7 +60,7 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) t
     for (var i = t; i < BLOCK; i += WG) {
       let o = owned[i % ROWS];
       let v = pair(i);
-      let p = select(0.0, exp2(v.x - o.x), tile.z + base + i / ROWS <= first + i % ROWS);
+      let p = select(0.0, exp2(v.x - o.x), tile.z + base + i / ROWS <= tile.x + i % ROWS);
       shares[i] = p * (v.y - o.y);
     }
     workgroupBarrier();
@@ -73,7 +71,7 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) t
     workgroupBarrier();
   }
 
-  if (first + lane < tile.y) {
+  if (tile.x + lane < tile.y) {
     for (var j = 0u; j < SLICE; j++) { dqkv[row * WIDTH + head * D4 + part * SLICE + j] = Vec(dq[j] * INVERSE_ROOT); }
   }
 }

@@ -3,7 +3,7 @@ import { type Caps, PORTABLE_CAPS } from '../../src/gpu/adapter.ts';
 import type { Recorder } from '../../src/gpu/recorder.ts';
 import type { Tensor } from '../../src/gpu/tensor.ts';
 import { float, specialise, unroll } from '../../src/gpu/wgsl.ts';
-import { attentionMatrix, MATRIX_ROWS, matrixFits } from './attention.matrix.ts';
+import { attentionMatrix, matrixFits } from './attention.matrix.ts';
 import source from './attention.wgsl' with { type: 'text' };
 import { lseText } from './lse.ts';
 import type { Sequences } from './sequences.ts';
@@ -23,15 +23,14 @@ export interface Attention extends AttentionShape {
   y: Tensor;
   /** f32 [T, heads], where the gradient is wanted: log2 of the sum of exp2 of a query's scores in units of log2. */
   lse?: Tensor;
-  /** Made with the plan's `rows` as its tileRows. */
   sequences: Sequences;
 }
 
-export type AttentionPlan = PlainPlan | { form: 'matrix'; rows: number };
+export type AttentionPlan = PlainPlan | { form: 'matrix' };
 
 export interface PlainPlan {
   form: 'plain';
-  /** Queries a workgroup takes: the tileRows of its Sequences. */
+  /** Queries a workgroup takes. */
   rows: number;
   /** Queries a thread has. */
   each: number;
@@ -48,7 +47,7 @@ export function plan(caps: Caps, shape: AttentionShape): AttentionPlan {
     throw new Error(
       `attention: ${heads} heads on ${kvHeads}, each ${headDim} wide: the width must be a multiple of 8 up to 256, and the heads one of ${kvHeads}`,
     );
-  return matrixFits(caps, shape) ? { form: 'matrix', rows: MATRIX_ROWS } : plainPlan(headDim);
+  return matrixFits(caps, shape) ? { form: 'matrix' } : plainPlan(headDim);
 }
 
 function plainPlan(headDim: number): PlainPlan {
@@ -61,18 +60,18 @@ function plainPlan(headDim: number): PlainPlan {
 }
 
 export function attention(r: Recorder, a: Attention): void {
-  const { heads: H, sequences } = a;
   const p = plan(r.gpu.caps, a);
-  if (sequences.tileRows !== p.rows)
-    throw new Error(`attention: its plan takes ${p.rows} queries a tile, the sequences have ${sequences.tileRows}`);
-  if (p.form === 'matrix') attentionMatrix(r, a);
-  else
-    r.dispatch({
-      label: 'attention',
-      code: plainCode(a, p),
-      bindings: [a.qkv, sequences.tiles, a.y, sequences.tileCount, ...(a.lse ? [a.lse] : [])],
-      grid: () => [H, sequences.tileCount.count],
-    });
+  if (p.form === 'matrix') {
+    attentionMatrix(r, a);
+    return;
+  }
+  const { list, count } = a.sequences.tiles(p);
+  r.dispatch({
+    label: 'attention',
+    code: plainCode(a, p),
+    bindings: [a.qkv, list, a.y, count, ...(a.lse ? [a.lse] : [])],
+    grid: () => [a.heads, count.count],
+  });
 }
 
 function plainCode({ heads: H, kvHeads: KV, headDim, qkv, lse }: Attention, p: PlainPlan): string {

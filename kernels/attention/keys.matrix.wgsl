@@ -12,17 +12,15 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) t
   let group = wg.x;
   if (wg.y >= dim.x) { return; }
   let tile = tiles[wg.y];
-  let first = tile.x + wg.z * ROWS;
-  if (first >= tile.y) { return; }
   let end = starts[tile.w + 1u];
   let k_from = (H + group) * D8;
   let v_from = k_from + KV * D8;
-  let sm = t / 64u * 16u * FM;
-  let sn = t / 32u % 2u;
+  let sm = t / (32u * KK) * 16u * FM;
+  let sn = t / 32u % KK;
 
   // A short tile's idle rows repeat its last key and are dropped at the end.
   for (var i = 0u; i < OWN; i++) { // unroll
-    let at = min(first + (t + i * T) / D8, tile.y - 1u) * WIDTH + (t + i * T) % D8;
+    let at = min(tile.x + (t + i * T) / D8, tile.y - 1u) * WIDTH + (t + i * T) % D8;
     memory[(t + i * T) / D8 * LINE + (t + i * T) % D8] = qkv[k_from + at];
   }
   workgroupBarrier();
@@ -34,7 +32,7 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) t
   }
   workgroupBarrier();
   for (var i = 0u; i < OWN; i++) { // unroll
-    let at = min(first + (t + i * T) / D8, tile.y - 1u) * WIDTH + (t + i * T) % D8;
+    let at = min(tile.x + (t + i * T) / D8, tile.y - 1u) * WIDTH + (t + i * T) % D8;
     memory[(t + i * T) / D8 * LINE + (t + i * T) % D8] = qkv[v_from + at];
   }
   workgroupBarrier();
@@ -48,7 +46,7 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) t
   let row = t / 32u * OWN_ROWS + t % OWN_ROWS;
   let part = t % 32u / OWN_ROWS;
   var head = group * (H / KV);
-  var base = first;
+  var base = tile.x;
   // Past the end the last query is repeated: it is masked, and finite.
   var q: array<vec4<u32>, LOADS>;
   var g: array<vec4<u32>, LOADS>;
@@ -72,7 +70,7 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) t
     }
     workgroupBarrier();
     let last = base + KEYS >= end;
-    let next = select(base + KEYS, first, last);
+    let next = select(base + KEYS, tile.x, last);
     let next_head = min(head + u32(last), H - 1u);
     for (var i = 0u; i < LOADS; i++) { // unroll
       let query = min(next + (t + i * T) / D8, end - 1u);
@@ -103,7 +101,7 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) t
       for (var j = 0u; j < FOUR; j++) { // unroll
         let n = (part * QUADS + i) * 4u + j;
         let o = streamed[n];
-        p[i][j] = select(0.0, exp2(x[j] - o.x), base + n < end && first + row <= base + n);
+        p[i][j] = select(0.0, exp2(x[j] - o.x), base + n < end && tile.x + row <= base + n);
       }
     }
     workgroupBarrier();
@@ -133,7 +131,7 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) t
         w[i] = subgroupMatrixLoad<subgroup_matrix_left<f16, 16, 16>, row_major>(&memory, at + 2u, S_LINE);
       }
       for (var j = 0u; j < FD; j++) { // unroll
-        let at = n * 16u * LINE + sn * (D8 / 2u) + j * 2u;
+        let at = n * 16u * LINE + sn * (D8 / KK) + j * 2u;
         let b = subgroupMatrixLoad<subgroup_matrix_right<f16, 16, 16>, row_major>(&memory, A_AT + at, LINE);
         let c = subgroupMatrixLoad<subgroup_matrix_right<f16, 16, 16>, row_major>(&memory, B_AT + at, LINE);
         for (var i = 0u; i < FM; i++) { // unroll
@@ -152,9 +150,9 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) t
       subgroupMatrixStore<row_major>(&memory, S_AT + (sm + i * 16u) * S_LINE + sn * 4u, dk[i * FD + j], S_LINE);
     }
     workgroupBarrier();
-    for (var i = t; i < ROWS * 4u; i += T) {
-      if (first + i / 4u < tile.y) {
-        dqkv[(first + i / 4u) * WIDTH + k_from + channel(i, j)] = finished(i, INVERSE_ROOT);
+    for (var i = t; i < ROWS * ACROSS; i += T) {
+      if (tile.x + i / ACROSS < tile.y) {
+        dqkv[(tile.x + i / ACROSS) * WIDTH + k_from + channel(i, j)] = finished(i, INVERSE_ROOT);
       }
     }
     workgroupBarrier();
@@ -162,9 +160,9 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) t
       subgroupMatrixStore<row_major>(&memory, S_AT + (sm + i * 16u) * S_LINE + sn * 4u, dv[i * FD + j], S_LINE);
     }
     workgroupBarrier();
-    for (var i = t; i < ROWS * 4u; i += T) {
-      if (first + i / 4u < tile.y) {
-        dqkv[(first + i / 4u) * WIDTH + v_from + channel(i, j)] = finished(i, 1.0);
+    for (var i = t; i < ROWS * ACROSS; i += T) {
+      if (tile.x + i / ACROSS < tile.y) {
+        dqkv[(tile.x + i / ACROSS) * WIDTH + v_from + channel(i, j)] = finished(i, 1.0);
       }
     }
     workgroupBarrier();

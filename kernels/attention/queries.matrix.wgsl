@@ -12,17 +12,15 @@ const DP_AT = select(S_AT, B_AT, APART);
 fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) t: u32) {
   let head = wg.x;
   let tile = tiles[dim.x - 1u - wg.y];
-  let first = tile.x + wg.z * ROWS;
-  if (first >= tile.y) { return; }
-  let keys = min(first + ROWS, tile.y) - tile.z;
+  let keys = tile.y - tile.z;
   let k_from = tile.z * WIDTH + (H + head * KV / H) * D8;
   let v_from = k_from + KV * D8;
-  let sm = t / 64u * 16u * FM;
-  let sn = t / 32u % 2u;
+  let sm = t / (32u * KK) * 16u * FM;
+  let sn = t / 32u % KK;
 
   // A short tile's idle rows repeat its last query and are dropped at the end.
   for (var i = 0u; i < OWN; i++) { // unroll
-    let at = min(first + (t + i * T) / D8, tile.y - 1u);
+    let at = min(tile.x + (t + i * T) / D8, tile.y - 1u);
     memory[(t + i * T) / D8 * LINE + (t + i * T) % D8] = qkv[at * WIDTH + head * D8 + (t + i * T) % D8];
   }
   workgroupBarrier();
@@ -34,7 +32,7 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) t
   }
   workgroupBarrier();
   for (var i = 0u; i < OWN; i++) { // unroll
-    let at = min(first + (t + i * T) / D8, tile.y - 1u);
+    let at = min(tile.x + (t + i * T) / D8, tile.y - 1u);
     memory[(t + i * T) / D8 * LINE + (t + i * T) % D8] = dy[(at * H + head) * D8 + (t + i * T) % D8];
   }
   workgroupBarrier();
@@ -48,7 +46,7 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) t
   // The query whose weights this thread makes, and its share of the keys; lanes OWN_ROWS apart have the others.
   let row = t / 32u * OWN_ROWS + t % OWN_ROWS;
   let part = t % 32u / OWN_ROWS;
-  let own = min(first + row, tile.y - 1u);
+  let own = min(tile.x + row, tile.y - 1u);
   var own_d = 0.0;
   for (var c = part * (D8 / PARTS); c < (part + 1u) * (D8 / PARTS); c++) {
     own_d += dot8(dy[(own * H + head) * D8 + c], y[(own * H + head) * D8 + c]);
@@ -56,7 +54,7 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) t
 
   for (var mask = OWN_ROWS; mask < 32u; mask *= 2u) { own_d += subgroupShuffleXor(own_d, mask); }
   let own_lse = lse[own * H + head];
-  if (part == 0u && first + row < tile.y) { along[own * H + head] = own_d; }
+  if (part == 0u && tile.x + row < tile.y) { along[own * H + head] = own_d; }
 
   var k: array<vec4<u32>, LOADS>;
   var v: array<vec4<u32>, LOADS>;
@@ -128,7 +126,7 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) t
         a[i] = subgroupMatrixLoad<subgroup_matrix_left<f16, 16, 16>, row_major>(&memory, S_AT + (sm + i * 16u) * S_LINE + n * 4u, S_LINE);
       }
       for (var j = 0u; j < FD; j++) { // unroll
-        let b = subgroupMatrixLoad<subgroup_matrix_right<f16, 16, 16>, row_major>(&memory, A_AT + n * 16u * LINE + sn * (D8 / 2u) + j * 2u, LINE);
+        let b = subgroupMatrixLoad<subgroup_matrix_right<f16, 16, 16>, row_major>(&memory, A_AT + n * 16u * LINE + sn * (D8 / KK) + j * 2u, LINE);
         for (var i = 0u; i < FM; i++) { // unroll
           dq[i * FD + j] = subgroupMatrixMultiplyAccumulate(a[i], b, dq[i * FD + j]);
         }
@@ -142,9 +140,9 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) t
       subgroupMatrixStore<row_major>(&memory, S_AT + (sm + i * 16u) * S_LINE + sn * 4u, dq[i * FD + j], S_LINE);
     }
     workgroupBarrier();
-    for (var i = t; i < ROWS * 4u; i += T) {
-      if (first + i / 4u < tile.y) {
-        dqkv[(first + i / 4u) * WIDTH + head * D8 + channel(i, j)] = finished(i, INVERSE_ROOT);
+    for (var i = t; i < ROWS * ACROSS; i += T) {
+      if (tile.x + i / ACROSS < tile.y) {
+        dqkv[(tile.x + i / ACROSS) * WIDTH + head * D8 + channel(i, j)] = finished(i, INVERSE_ROOT);
       }
     }
     workgroupBarrier();

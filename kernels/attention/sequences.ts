@@ -6,39 +6,73 @@ import type { Gpu } from '../../src/gpu/gpu.ts';
 import type { Dim } from '../../src/gpu/recorder.ts';
 import type { Tensor } from '../../src/gpu/tensor.ts';
 
+/** Which sequences are cut into tiles, by their tokens, and how. */
+export interface Cut {
+  /** Queries a tile has at most. */
+  rows: number;
+  /** Of sequences of more tokens than this; 0 where left out. */
+  over?: number;
+  /** And of no more than this; no limit where left out. */
+  upTo?: number;
+}
+
+/** Consecutive queries of one sequence each, of one batch after the other. */
+export interface Tiles {
+  /** u32 [most, 4]: (first row, one past the last row, first row of the sequence, sequence). */
+  readonly list: Tensor;
+  /** x: tiles in `list`. */
+  readonly count: Dim;
+}
+
 export class Sequences {
   /** x: T, the tokens of this batch. */
   readonly tokens: Dim;
   /** x: S, its sequences. */
   readonly count: Dim;
-  /** x: query tiles in `tiles`. */
-  readonly tileCount: Dim;
   /** u32 [maxTokens] */
   readonly ids: Tensor;
   /** u32 [maxTokens]: each token's place in its own sequence. */
   readonly positions: Tensor;
   /** u32 [maxSequences + 1]: sequence s is rows starts[s] .. starts[s + 1] - 1. */
   readonly starts: Tensor;
-  /** u32 [maxTiles, 4]: (first row, one past the last row, first row of the sequence, sequence): up to `tileRows` queries of one sequence. */
-  readonly tiles: Tensor;
   readonly maxTokens: number;
   readonly maxSequences: number;
-  readonly tileRows: number;
   readonly #gpu: Gpu;
+  readonly #cuts: { cut: Required<Cut>; tiles: Tiles }[] = [];
+  #batchStarts: Uint32Array = new Uint32Array(1);
 
-  /** `tileRows`: the queries that one workgroup of attention takes, from its plan. */
-  constructor(gpu: Gpu, maxTokens: number, maxSequences: number, tileRows: number) {
+  constructor(gpu: Gpu, maxTokens: number, maxSequences: number) {
     this.#gpu = gpu;
     this.maxTokens = maxTokens;
     this.maxSequences = maxSequences;
-    this.tileRows = tileRows;
     this.tokens = gpu.dim('tokens');
     this.count = gpu.dim('sequences');
-    this.tileCount = gpu.dim('tiles');
     this.ids = gpu.tensor('ids', 'u32', [maxTokens]);
     this.positions = gpu.tensor('positions', 'u32', [maxTokens]);
     this.starts = gpu.tensor('starts', 'u32', [maxSequences + 1]);
-    this.tiles = gpu.tensor('tiles', 'u32', [Math.ceil(maxTokens / tileRows) + maxSequences, 4]);
+  }
+
+  /** The tiles of a cut, which every batch fills from now on: the same for the same cut. */
+  tiles({ rows, over = 0, upTo = Number.POSITIVE_INFINITY }: Cut): Tiles {
+    const known = this.#cuts.find(({ cut }) => cut.rows === rows && cut.over === over && cut.upTo === upTo);
+    if (known) return known.tiles;
+    const most = Math.ceil(this.maxTokens / rows) + this.maxSequences;
+    const tiles = { list: this.#gpu.tensor('tiles', 'u32', [most, 4]), count: this.#gpu.dim('tiles') };
+    this.#cuts.push({ cut: { rows, over, upTo }, tiles });
+    this.#fill({ rows, over, upTo }, tiles);
+    return tiles;
+  }
+
+  #fill({ rows, over, upTo }: Required<Cut>, { list, count }: Tiles): void {
+    const starts = this.#batchStarts;
+    const tiles: number[] = [];
+    for (let s = 0; s + 1 < starts.length; s++) {
+      const [start, end] = [starts[s], starts[s + 1]];
+      if (end - start <= over || end - start > upTo) continue;
+      for (let i = start; i < end; i += rows) tiles.push(i, Math.min(i + rows, end), start, s);
+    }
+    if (tiles.length > 0) this.#gpu.write(list, Uint32Array.from(tiles));
+    count.set(tiles.length / 4);
   }
 
   /** Loads one batch; every sequence has at least one token, and all fit the capacity. */
@@ -51,24 +85,22 @@ export class Sequences {
     const ids = new Uint32Array(total);
     const positions = new Uint32Array(total);
     const starts = new Uint32Array(batch.length + 1);
-    const tiles: number[] = [];
     batch.forEach((sequence, s) => {
       const start = starts[s];
       const end = (starts[s + 1] = start + sequence.length);
       ids.set(sequence, start);
       for (let i = start; i < end; i++) positions[i] = i - start;
-      for (let i = start; i < end; i += this.tileRows) tiles.push(i, Math.min(i + this.tileRows, end), start, s);
     });
     this.#gpu.write(this.ids, ids);
     this.#gpu.write(this.positions, positions);
     this.#gpu.write(this.starts, starts);
-    this.#gpu.write(this.tiles, Uint32Array.from(tiles));
     this.tokens.set(total);
     this.count.set(batch.length);
-    this.tileCount.set(tiles.length / 4);
+    this.#batchStarts = starts;
+    for (const { cut, tiles } of this.#cuts) this.#fill(cut, tiles);
   }
 
   free(): void {
-    this.#gpu.free(this.ids, this.positions, this.starts, this.tiles);
+    this.#gpu.free(this.ids, this.positions, this.starts, ...this.#cuts.map(({ tiles }) => tiles.list));
   }
 }

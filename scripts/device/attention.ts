@@ -56,11 +56,12 @@ for (const shape of shapes) {
     [['whole', whole] as const, ...WITHOUT].map(async ([part, edit]) => {
       const r = new Recorder(gpu);
       attentionMatrix(r, call);
-      const dispatch = r.dispatches[r.dispatches.length - 1];
-      const code = edit(dispatch.code);
-      if (part !== 'whole' && code === dispatch.code)
-        throw new Error(`the kernel has no ${part} any more: see WITHOUT`);
-      dispatch.code = code;
+      for (const dispatch of r.dispatches) {
+        const code = edit(dispatch.code);
+        if (part !== 'whole' && code === dispatch.code)
+          throw new Error(`the kernel has no ${part} any more: see WITHOUT`);
+        dispatch.code = code;
+      }
       return { part, recording: await r.finish() };
     }),
   );

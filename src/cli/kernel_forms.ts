@@ -1,6 +1,5 @@
 /** Which form of every kernel family this GPU runs, read off the dispatches that a model's layer records here. */
 import { attentionBackward } from '../../kernels/attention/attention.backward.ts';
-import { plan as attentionPlan } from '../../kernels/attention/attention.ts';
 import { Sequences } from '../../kernels/attention/sequences.ts';
 import { l2Normalize } from '../../kernels/l2_normalize/l2_normalize.ts';
 import { linearBackward } from '../../kernels/linear/linear.backward.ts';
@@ -38,7 +37,7 @@ export function kernelForms(gpu: Gpu): KernelForm[] {
   };
   qkv.loras.push({ column: 0, lora, site: 0 });
   const forms = TOKENS.flatMap((tokens) => {
-    const seqs = new Sequences(gpu, tokens, tokens, attentionPlan(gpu.caps, CONFIG).rows);
+    const seqs = new Sequences(gpu, tokens, tokens);
     const s = activations(gpu, CONFIG, tokens, tokens);
     const r = new Recorder(gpu);
     forward(r, model, s, seqs);

@@ -3,7 +3,6 @@
  * XᵀX of its inputs over sample texts. Layers are taken a few at a time, as many as memory should hold; each few run all
  * texts once more.
  */
-import { plan as attentionPlan } from '../../kernels/attention/attention.ts';
 import { Sequences } from '../../kernels/attention/sequences.ts';
 import { weightGradient } from '../../kernels/linear/weight_gradient.ts';
 import { shuffled, uniform } from '../data/random.ts';
@@ -115,7 +114,7 @@ async function inputGrams(
   const longest = Math.max(...lengths);
   const batchTokens = batchTokensFor(gpu, config, longest);
   const most = Math.min(batchTokens, 4096);
-  const seqs = new Sequences(gpu, batchTokens, most, attentionPlan(gpu.caps, config).rows);
+  const seqs = new Sequences(gpu, batchTokens, most);
   const s = activations(gpu, config, batchTokens, longest);
   const grams = new Map(wanted.map((p) => [p, gpu.tensor(`gram of ${p.linears[0].path}`, 'f32', [p.K, p.K])]));
   for (const gram of grams.values()) gpu.clear(gram);

@@ -7,7 +7,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { plan as attentionPlan } from '../../kernels/attention/attention.ts';
 import { Sequences } from '../../kernels/attention/sequences.ts';
 import { rmsNorm } from '../../kernels/rms_norm/rms_norm.ts';
 import { goldenPath, goldenSequences, readGolden } from '../../test/golden/golden.ts';
@@ -157,7 +156,7 @@ async function logitsOf(g: Gpu, path: string, sequences: readonly Uint32Array[])
   await checkpoint.close();
   const { config } = model;
   const T = sequences.reduce((n, s) => n + s.length, 0);
-  const seqs = new Sequences(g, T, sequences.length, attentionPlan(g.caps, config).rows);
+  const seqs = new Sequences(g, T, sequences.length);
   const s = activations(g, config, T, 64);
   const final = g.tensor('final', g.activation, [T, config.hiddenSize]);
   const logits = g.tensor('logits', 'f32', [T, config.vocabSize]);

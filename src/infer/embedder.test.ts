@@ -1,6 +1,5 @@
 /** 8-bit activations: that the layers run in them, what comes out beside f16, and what is refused. */
 import { describe, expect, test } from 'vitest';
-import { plan as attentionPlan } from '../../kernels/attention/attention.ts';
 import { Sequences } from '../../kernels/attention/sequences.ts';
 import { INT8_LABEL } from '../../kernels/linear/int8/int8.ts';
 import { describeGpus } from '../../test/gpus.ts';
@@ -68,7 +67,7 @@ describeMatrixGpu('8-bit activations', (gpu, emulated) => {
     for (const adapter of [false, true]) {
       const made = model(adapter);
       const r = new Recorder(g);
-      const seqs = new Sequences(g, BATCH, 8, attentionPlan(g.caps, TINY).rows);
+      const seqs = new Sequences(g, BATCH, 8);
       const s = activations(g, TINY, BATCH, 64);
       forward(r, made, s, seqs, { int8: true });
       const labels = r.dispatches.map((d) => d.label).filter((label) => /^linear/.test(label));

@@ -2,7 +2,6 @@
  * Texts to unit vectors: tokenize, pack, run the decoder, pool, normalise. One recording serves all batches; while
  * the GPU runs one, the next is uploaded behind it, so it never waits for the host.
  */
-import { plan as attentionPlan } from '../../kernels/attention/attention.ts';
 import { Sequences } from '../../kernels/attention/sequences.ts';
 import { l2Normalize } from '../../kernels/l2_normalize/l2_normalize.ts';
 import { INT8_LABEL } from '../../kernels/linear/int8/int8.ts';
@@ -111,7 +110,7 @@ export class Embedder {
     const pooling = options.pooling ?? 'last';
     const int8 = options.activations === 'int8';
     if (int8) requireInt8(gpu);
-    const seqs = new Sequences(gpu, batchTokens, Math.min(batchTokens, 4096), attentionPlan(gpu.caps, config).rows);
+    const seqs = new Sequences(gpu, batchTokens, Math.min(batchTokens, 4096));
     const s = activations(gpu, config, batchTokens, maxLength);
     const vectors = embeddingActivations(gpu, seqs, config.hiddenSize);
 

@@ -1,6 +1,5 @@
 /** The whole decoder against transformers in float64: hidden states of every layer, logits, embeddings, adapters, in every format. */
 import { expect, test } from 'vitest';
-import { plan as attentionPlan } from '../../kernels/attention/attention.ts';
 import { Sequences } from '../../kernels/attention/sequences.ts';
 import { rmsNorm } from '../../kernels/rms_norm/rms_norm.ts';
 import {
@@ -38,7 +37,7 @@ async function run(g: Gpu, name: string, golden: Map<string, GoldenTensor>, adap
   const { config } = model;
   const sequences = goldenSequences(golden);
   const T = sequences.reduce((n, s) => n + s.length, 0);
-  const seqs = new Sequences(g, T + 3, sequences.length + 1, attentionPlan(g.caps, config).rows);
+  const seqs = new Sequences(g, T + 3, sequences.length + 1);
   const s = activations(g, config, T + 3, 64);
   const poison = (t: Tensor) => g.device.queue.writeBuffer(t.buffer, 0, new Uint8Array(t.bytes).fill(0xff));
   for (const t of [s.h, s.a, s.qkv, s.mixed, s.gateUp, s.act]) poison(t);

@@ -3,7 +3,6 @@
  * four numbers about the gradients.
  */
 import { type AdamwOptions, setAdamw } from '../../kernels/adamw/adamw.ts';
-import { plan as attentionPlan } from '../../kernels/attention/attention.ts';
 import { Sequences } from '../../kernels/attention/sequences.ts';
 import { contrastiveCe, setContrastiveBatch } from '../../kernels/contrastive_ce/contrastive_ce.ts';
 import { copy } from '../../kernels/copy/copy.ts';
@@ -118,7 +117,7 @@ export async function createStep(
   const { config } = model;
   const C = config.hiddenSize;
   const most = Math.min(o.chunkTokens, o.queries + o.passages);
-  const seqs = new Sequences(gpu, o.chunkTokens, most, attentionPlan(gpu.caps, config).rows);
+  const seqs = new Sequences(gpu, o.chunkTokens, most);
   const s = activations(gpu, config, o.chunkTokens, o.maxLength);
   const b = backwardActivations(gpu, model, o.chunkTokens, o.keep);
   const e = embeddingActivations(gpu, seqs, C);

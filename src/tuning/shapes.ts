@@ -1,5 +1,4 @@
 /** The linear layers that a model's forward pass asks plans for, read off what it records. */
-import { plan as attentionPlan } from '../../kernels/attention/attention.ts';
 import { Sequences } from '../../kernels/attention/sequences.ts';
 import type { LinearShape } from '../../kernels/linear/linear.types.ts';
 import type { Gpu } from '../gpu/gpu.ts';
@@ -21,7 +20,7 @@ export function linearShapes(gpu: Gpu, model: ModelWeights, rows: number): Linea
   };
   const paper = withoutMemory(gpu, tuning);
   const { config } = model;
-  const seqs = new Sequences(paper, rows, rows, attentionPlan(gpu.caps, config).rows);
+  const seqs = new Sequences(paper, rows, rows);
   forward(new Recorder(paper), model, activations(paper, config, rows, 1), seqs);
   return [...asked.values()];
 }
