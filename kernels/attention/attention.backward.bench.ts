@@ -1,16 +1,17 @@
 /** The gradient of attention at the lengths of training, in Qwen2.5's 0.5B, 7B and 32B shapes. */
 import type { Bench, BenchCase } from '../../src/bench.ts';
 import type { Gpu } from '../../src/gpu/gpu.ts';
+import type { Recorder } from '../../src/gpu/recorder.ts';
 import type { Tensor } from '../../src/gpu/tensor.ts';
 import { Noise, output } from '../../test/bench_data.ts';
 import { EPS, poisoned, runOnce } from '../../test/numeric.ts';
-import { attentionBackward } from './attention.backward.ts';
+import { type AttentionBackward, attentionBackward } from './attention.backward.ts';
 import { attention, plan } from './attention.ts';
 import { Sequences } from './sequences.ts';
 
 /** Sequences, tokens of each, heads, kvHeads, headDim. */
 type Shape = readonly [S: number, n: number, heads: number, kvHeads: number, headDim: number];
-const SHAPES: readonly Shape[] = [
+export const SHAPES: readonly Shape[] = [
   [16, 144, 14, 2, 64],
   [112, 32, 14, 2, 64],
   [8, 512, 14, 2, 64],
@@ -21,12 +22,18 @@ const SHAPES: readonly Shape[] = [
 ];
 const SOFTWARE: readonly Shape[] = [[2, 96, 4, 2, 64]];
 
-export const bench: Bench = (gpu) => (gpu.description.software ? SOFTWARE : SHAPES).map((shape) => one(gpu, ...shape));
+export const bench: Bench = (gpu) =>
+  (gpu.description.software ? SOFTWARE : SHAPES).map((shape) => backwardCase(gpu, shape));
 
 /** The queries of a sequence, from its end, that are checked: of the keys there these are all that see them. */
 const WINDOW = 64;
 
-function one(gpu: Gpu, S: number, n: number, heads: number, kvHeads: number, headDim: number): BenchCase {
+/** `form` records one that the plan does not choose. */
+export function backwardCase(
+  gpu: Gpu,
+  [S, n, heads, kvHeads, headDim]: Shape,
+  form: (r: Recorder, a: AttentionBackward) => void = attentionBackward,
+): BenchCase {
   const act = gpu.activation;
   const shape = { heads, kvHeads, headDim };
   const [width, inner, T] = [(heads + 2 * kvHeads) * headDim, heads * headDim, S * n];
@@ -49,7 +56,7 @@ function one(gpu: Gpu, S: number, n: number, heads: number, kvHeads: number, hea
       sequences = packed;
       packed.set(Array.from({ length: S }, () => new Uint32Array(n)));
       await runOnce(gpu, (forward) => attention(forward, { qkv, y, lse, sequences: packed, ...shape }));
-      attentionBackward(r, { qkv, y, lse, dy, dqkv, sequences: packed, ...shape });
+      form(r, { qkv, y, lse, dy, dqkv, sequences: packed, ...shape });
     },
     async check() {
       const got = await output(gpu, made[0]);

@@ -5,19 +5,33 @@ import shared from './backward.matrix.wgsl' with { type: 'text' };
 import keysSource from './keys.matrix.wgsl' with { type: 'text' };
 import queriesSource from './queries.matrix.wgsl' with { type: 'text' };
 
-const THREADS = 128;
 const KEYS = 32;
 
-/** Queries, or keys, that a workgroup owns. */
-export const backwardMatrixRows = (headDim: number): number => (headDim <= 64 ? 64 : 32);
+export interface BackwardMatrixTile {
+  /** Queries, or keys, that a workgroup owns. */
+  rows: number;
+  threads: number;
+  /** Scores, their gradients and the weights each have a place in workgroup memory. */
+  apart: boolean;
+  /** Vectors of 16 bytes that rows of scores are padded by. */
+  pad: number;
+}
+
+/** The tile for heads of that width. */
+export const backwardMatrixTile = (headDim: number): BackwardMatrixTile =>
+  headDim <= 64 ? { rows: 64, threads: 128, apart: false, pad: 1 } : { rows: 32, threads: 128, apart: false, pad: 1 };
 
 /** The WGSL of one half for a shape that `matrixFits`. `loops`: leave the loops over matrices as they are. */
-export function backwardMatrixCode(of: 'queries' | 'keys', s: AttentionShape, loops = false): string {
+export function backwardMatrixCode(
+  of: 'queries' | 'keys',
+  s: AttentionShape,
+  { rows: ROWS, threads: THREADS, apart: APART, pad: PAD }: BackwardMatrixTile,
+  loops = false,
+): string {
   const { heads: H, kvHeads: KV, headDim: D } = s;
-  const ROWS = backwardMatrixRows(D);
   const QUADS = (KEYS * ROWS) / THREADS / 4;
   const counts = {
-    FM: ROWS / 32,
+    FM: (4 * ROWS) / THREADS,
     KD: D / 16,
     FD: D / 32,
     KK: KEYS / 16,
@@ -30,7 +44,7 @@ export function backwardMatrixCode(of: 'queries' | 'keys', s: AttentionShape, lo
   const text = specialise(of === 'queries' ? queriesSource : keysSource, {
     enable: ['f16', 'subgroups', 'chromium_experimental_subgroup_matrix'],
     constants: {
-      ...{ H, KV, D, ROWS, KEYS, ...counts },
+      ...{ H, KV, D, ROWS, KEYS, T: THREADS, APART, PAD, ...counts },
       ...{ SCALE: float(Math.LOG2E / Math.sqrt(D)), INVERSE_ROOT: float(1 / Math.sqrt(D)) },
     },
     include: [shared],

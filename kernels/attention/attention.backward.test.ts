@@ -5,7 +5,7 @@ import { fromHalf, toHalf } from '../../src/half.ts';
 import { describeGpus } from '../../test/gpus.ts';
 import { compileAll, describeMatrixGpu, H200 } from '../../test/matrix_gpus.ts';
 import { EPS, expectClose, fromGpu, normal, poisoned, toGpu } from '../../test/numeric.ts';
-import { backwardMatrixCode } from './attention.backward.matrix.ts';
+import { backwardMatrixCode, backwardMatrixTile } from './attention.backward.matrix.ts';
 import { attentionBackward, plainBackward, planBackward } from './attention.backward.ts';
 import { startsOf } from './attention.check.ts';
 import { attentionBackwardRef, attentionLse, attentionRef } from './attention.ref.ts';
@@ -179,7 +179,9 @@ test('the tier matrix takes subgroup matrices where the heads are whole pairs of
 test.skipIf('Deno' in globalThis)('every width compiles on subgroup matrices, written out and not', async () => {
   const shapes = [32, 64, 96, 128].map((headDim) => ({ heads: 14, kvHeads: 2, headDim }));
   const both = (loops: boolean) =>
-    shapes.flatMap((s) => [backwardMatrixCode('queries', s, loops), backwardMatrixCode('keys', s, loops)]);
+    shapes.flatMap((s) =>
+      (['queries', 'keys'] as const).map((of) => backwardMatrixCode(of, s, backwardMatrixTile(s.headDim), loops)),
+    );
   // Two workgroups a processor on an H200.
   await compileAll([...both(true), ...both(false)], { ...H200, maxWorkgroupStorage: 23 * 1024 });
 });

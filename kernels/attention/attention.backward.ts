@@ -6,7 +6,7 @@ import { type Caps, PORTABLE_CAPS } from '../../src/gpu/adapter.ts';
 import type { Recorder } from '../../src/gpu/recorder.ts';
 import type { Tensor } from '../../src/gpu/tensor.ts';
 import { float, specialise } from '../../src/gpu/wgsl.ts';
-import { backwardMatrixCode, backwardMatrixRows } from './attention.backward.matrix.ts';
+import { type BackwardMatrixTile, backwardMatrixCode, backwardMatrixTile } from './attention.backward.matrix.ts';
 import shared from './attention.backward.wgsl' with { type: 'text' };
 import keysSource from './attention.keys.wgsl' with { type: 'text' };
 import { matrixFits } from './attention.matrix.ts';
@@ -29,7 +29,7 @@ export interface AttentionBackward extends AttentionShape {
   sequences: Sequences;
 }
 
-export type AttentionBackwardPlan = BackwardTile | { form: 'matrix'; rows: number };
+export type AttentionBackwardPlan = BackwardTile | ({ form: 'matrix' } & BackwardMatrixTile);
 
 export interface BackwardTile {
   form: 'plain';
@@ -43,7 +43,7 @@ export interface BackwardTile {
 
 /** Subgroup matrices where they serve the shape (f16, heads of 32, 64, 96 or 128 channels), else plain threads. Pure. */
 export function planBackward(caps: Caps, shape: AttentionShape, dtype: 'f16' | 'f32' = 'f16'): AttentionBackwardPlan {
-  if (dtype === 'f16' && matrixFits(caps, shape)) return { form: 'matrix', rows: backwardMatrixRows(shape.headDim) };
+  if (dtype === 'f16' && matrixFits(caps, shape)) return { form: 'matrix', ...backwardMatrixTile(shape.headDim) };
   return plainBackward(shape.headDim);
 }
 
@@ -56,20 +56,23 @@ export function plainBackward(headDim: number): BackwardTile {
   return { form: 'plain', rows, parts, keys: [16, 12, 8, 6, 4, 3, 2].find(fits) as number };
 }
 
-/** Records dqkv. Sums are f32 in a fixed order. Throws an Error where the shape is none that the kernels compute. */
-export function attentionBackward(r: Recorder, a: AttentionBackward): void {
+/**
+ * Records dqkv, by the plan or by another that serves the shape. Sums are f32 in a fixed order. Throws an Error where the
+ * shape is none that the kernels compute.
+ */
+export function attentionBackward(r: Recorder, a: AttentionBackward, other?: AttentionBackwardPlan): void {
   const { heads: H, kvHeads: KV, headDim, sequences, qkv, y, dy, dqkv } = a;
   if (headDim % 8 || headDim > 256 || H % KV)
     throw new Error(
       `attention backward: ${H} heads on ${KV}, each ${headDim} wide: the width must be a multiple of 8 up to 256, and the heads one of ${KV}`,
     );
-  const p = planBackward(r.gpu.caps, a, qkv.dtype as 'f16');
+  const p = other ?? planBackward(r.gpu.caps, a, qkv.dtype as 'f16');
   const along = r.scratch('attention dy . y', 'f32', [qkv.shape[0], H]);
   const common = [qkv, dy, dqkv, along, sequences.tiles, sequences.tileCount, a.lse];
   const slices = Math.ceil(sequences.tileRows / p.rows);
   const matrix = p.form === 'matrix' ? ' matrix' : '';
   const code = (of: 'queries' | 'keys') =>
-    p.form === 'matrix' ? backwardMatrixCode(of, a, r.gpu.description.software) : plainCode(of, a, p, r);
+    p.form === 'matrix' ? backwardMatrixCode(of, a, p, r.gpu.description.software) : plainCode(of, a, p, r);
   r.dispatch({
     label: `attention backward queries${matrix}`,
     code: code('queries'),

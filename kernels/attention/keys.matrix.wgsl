@@ -95,6 +95,7 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) t
     }
     for (var i = 0u; i < FM; i++) { // unroll
       subgroupMatrixStore<row_major>(&memory, S_AT + (sm + i * 16u) * S_LINE + sn * 4u, s[i], S_LINE);
+      if (APART) { subgroupMatrixStore<row_major>(&memory, DP_AT + (sm + i * 16u) * S_LINE + sn * 4u, dp[i], S_LINE); }
     }
     workgroupBarrier();
     var p: array<vec4<f32>, QUADS>;
@@ -106,18 +107,20 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) t
         p[i][j] = select(0.0, exp2(x[j] - o.x), base + n < end && first + row <= base + n);
       }
     }
-    workgroupBarrier();
-    for (var i = 0u; i < FM; i++) { // unroll
-      subgroupMatrixStore<row_major>(&memory, S_AT + (sm + i * 16u) * S_LINE + sn * 4u, dp[i], S_LINE);
+    if (!APART) {
+      workgroupBarrier();
+      for (var i = 0u; i < FM; i++) { // unroll
+        subgroupMatrixStore<row_major>(&memory, DP_AT + (sm + i * 16u) * S_LINE + sn * 4u, dp[i], S_LINE);
+      }
+      workgroupBarrier();
     }
-    workgroupBarrier();
     var ds: array<vec4<f32>, QUADS>;
     for (var i = 0u; i < QUADS; i++) { // unroll
-      let x = bitcast<vec4<f32>>(memory[score(row, part, i)]);
+      let x = bitcast<vec4<f32>>(memory[DP_AT - S_AT + score(row, part, i)]);
       let n = (part * QUADS + i) * 4u;
       ds[i] = p[i] * (x - vec4(streamed[n].y, streamed[n + 1u].y, streamed[n + 2u].y, streamed[n + 3u].y));
     }
-    if (!OWN_GROUPS) { workgroupBarrier(); }
+    if (!APART && !OWN_GROUPS) { workgroupBarrier(); }
     for (var i = 0u; i < PAIRS; i++) { // unroll
       let at = weight(row, part, 2u * i);
       memory[at] = halves(ds[2u * i], ds[2u * i + 1u]);
@@ -128,7 +131,7 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) t
       var a: array<subgroup_matrix_left<f16, 16, 16>, FM>;
       var w: array<subgroup_matrix_left<f16, 16, 16>, FM>;
       for (var i = 0u; i < FM; i++) { // unroll
-        let at = S_AT + (sm + i * 16u) * S_LINE + n * 4u;
+        let at = W_AT + (sm + i * 16u) * S_LINE + n * 4u;
         a[i] = subgroupMatrixLoad<subgroup_matrix_left<f16, 16, 16>, row_major>(&memory, at, S_LINE);
         w[i] = subgroupMatrixLoad<subgroup_matrix_left<f16, 16, 16>, row_major>(&memory, at + 2u, S_LINE);
       }

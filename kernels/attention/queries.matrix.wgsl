@@ -4,9 +4,10 @@
 @group(0) @binding(3) var<storage, read_write> along: array<f32>;
 @group(0) @binding(7) var<storage, read> y: array<vec4<u32>>;
 
-// dp takes the place of V, which is done with then, where it is large enough; else that of the scores.
-const APART = ROWS * S_LINE <= KEYS * LINE;
-const DP_AT = select(S_AT, B_AT, APART);
+// Where dp has no place of its own it takes that of V, which is done with then, if it is large enough; else that of the
+// scores.
+const IN_V = !APART && ROWS * S_LINE <= KEYS * LINE;
+const DP_PLACE = select(DP_AT, B_AT, IN_V);
 
 @compute @workgroup_size(T)
 fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) t: u32) {
@@ -94,11 +95,12 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) t
     }
     for (var i = 0u; i < FM; i++) { // unroll
       subgroupMatrixStore<row_major>(&memory, S_AT + (sm + i * 16u) * S_LINE + sn * 4u, s[i], S_LINE);
+      if (APART) { subgroupMatrixStore<row_major>(&memory, DP_AT + (sm + i * 16u) * S_LINE + sn * 4u, dp[i], S_LINE); }
     }
     workgroupBarrier();
-    if (APART) {
+    if (IN_V) {
       for (var i = 0u; i < FM; i++) { // unroll
-        subgroupMatrixStore<row_major>(&memory, DP_AT + (sm + i * 16u) * S_LINE + sn * 4u, dp[i], S_LINE);
+        subgroupMatrixStore<row_major>(&memory, DP_PLACE + (sm + i * 16u) * S_LINE + sn * 4u, dp[i], S_LINE);
       }
     }
     var p: array<vec4<f32>, QUADS>;
@@ -107,17 +109,17 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) t
       let x = bitcast<vec4<f32>>(memory[score(row, part, i)]) * SCALE;
       p[i] = select(vec4(0.0), exp2(x - own_lse), key <= vec4(own - tile.z));
     }
-    workgroupBarrier();
-    if (!APART) {
+    if (!APART) { workgroupBarrier(); }
+    if (!APART && !IN_V) {
       for (var i = 0u; i < FM; i++) { // unroll
-        subgroupMatrixStore<row_major>(&memory, DP_AT + (sm + i * 16u) * S_LINE + sn * 4u, dp[i], S_LINE);
+        subgroupMatrixStore<row_major>(&memory, DP_PLACE + (sm + i * 16u) * S_LINE + sn * 4u, dp[i], S_LINE);
       }
       workgroupBarrier();
     }
     for (var i = 0u; i < QUADS; i++) { // unroll
-      p[i] *= bitcast<vec4<f32>>(memory[DP_AT + score(row, part, i) - S_AT]) - own_d;
+      p[i] *= bitcast<vec4<f32>>(memory[DP_PLACE - S_AT + score(row, part, i)]) - own_d;
     }
-    if (!APART && !OWN_GROUPS) { workgroupBarrier(); }
+    if (!APART && !IN_V && !OWN_GROUPS) { workgroupBarrier(); }
     for (var i = 0u; i < PAIRS; i++) { // unroll
       memory[weight(row, part, 2u * i)] = halves(p[2u * i], p[2u * i + 1u]);
     }
@@ -125,7 +127,7 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) t
     for (var n = 0u; n < KK; n++) { // unroll
       var a: array<subgroup_matrix_left<f16, 16, 16>, FM>;
       for (var i = 0u; i < FM; i++) { // unroll
-        a[i] = subgroupMatrixLoad<subgroup_matrix_left<f16, 16, 16>, row_major>(&memory, S_AT + (sm + i * 16u) * S_LINE + n * 4u, S_LINE);
+        a[i] = subgroupMatrixLoad<subgroup_matrix_left<f16, 16, 16>, row_major>(&memory, W_AT + (sm + i * 16u) * S_LINE + n * 4u, S_LINE);
       }
       for (var j = 0u; j < FD; j++) { // unroll
         let b = subgroupMatrixLoad<subgroup_matrix_right<f16, 16, 16>, row_major>(&memory, A_AT + n * 16u * LINE + sn * (D8 / 2u) + j * 2u, LINE);
