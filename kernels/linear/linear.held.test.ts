@@ -98,16 +98,16 @@ const MEASURED: Measured[] = [
   [1, 8192, 8192, 'g 128', 'held 1x4 of 16', 13.7, 14.09, 13.22],
   [1, 8192, 8192, 'zero16', 'held 1x4 of 16', 13.65, 14.27, 13.24],
   [1, 4096, 4096, 'g 128', 'held 1x4 of 8', 6.01, 7.11, 6.01],
-  [1, 37888, 3584, 'g 32', 'held 1x4 of 40', 27.22, 30.18, 25.73],
+  [1, 37888, 3584, 'g 32', 'held 1x4 of 36 anew', 25.73, 30.18, 25.73],
   [1, 3584, 18944, 'g 32', 'held 1x4 of 8', 16.27, 19.12, 16.15],
   [1, 4608, 3584, 'g 128', 'held 1x4 of 8', 6.47, 9.09, 6.47],
   [2, 8192, 8192, 'g 32', 'held 2x8 of 32', 18.15, 25.26, 18.15],
   [2, 8192, 8192, 'g 128', 'held 2x8 of 32', 17.21, 23.92, 17.21],
   [2, 8192, 8192, 'zero16', 'held 2x8 of 32', 17.35, 23.97, 17.35],
-  [2, 4096, 4096, 'g 128', 'held 2x8 of 16', 8.98, 9.15, 7.48],
-  [2, 37888, 3584, 'g 32', 'held 2x8 of 80', 34.85, 54.2, 33.31],
+  [2, 4096, 4096, 'g 128', 'held 2x8 of 8 anew', 7.48, 9.15, 7.48],
+  [2, 37888, 3584, 'g 32', 'held 2x8 of 72 anew', 33.31, 54.2, 33.31],
   [2, 3584, 18944, 'g 32', 'held 2x8 of 16', 20.45, 32.14, 20.45],
-  [2, 4608, 3584, 'g 128', 'held 2x8 of 16', 9.3, 11.93, 8.08],
+  [2, 4608, 3584, 'g 128', 'held 2x8 of 16 anew', 8.93, 11.93, 8.08],
   [4, 8192, 8192, 'g 32', 'held 4x4 of 16 anew', 25.16, 25.63, 24.85],
   [4, 8192, 8192, 'g 128', 'held 4x4 of 16 anew', 24.83, 25.32, 24.74],
   [4, 8192, 8192, 'zero16', 'held 4x4 of 16 anew', 24.69, 25.39, 24.69],
@@ -121,8 +121,8 @@ test.each(MEASURED)('a plan that was measured: M = %i, %i x %i, %s', (M, N, K, o
   const s = shape({ N, K, group: of === 'g 32' ? 32 : 128, meta: of === 'zero16' ? of : 'offset16' });
   for (const rows of M === 4 ? [3, 4] : [M]) expect(planName(plan(H200, { ...s, M: rows }))).toBe(name);
   expect(us / staged).toBeLessThan(1.06);
-  // Two rows of short K: eight rows of W anew were a fifth faster at 4096 x 4096.
-  expect(us / best).toBeLessThan(M === 2 ? 1.21 : 1.06);
+  // Two rows of 4608 columns: four rows of W are a tenth faster, and a fifth slower at 37888.
+  expect(us / best).toBeLessThan(M === 2 ? 1.11 : 1.06);
 });
 
 test('the static plan holds up to four rows of x where that was measured, and else stages them', () => {
@@ -130,9 +130,9 @@ test('the static plan holds up to four rows of x where that was measured, and el
   const form = { form: 'held', TURNS: 2, PARTS: 1 };
   for (const [M, N, K, held] of [
     [1, 2048, 2048, { MR: 1, NR: 4, BLOCKS: 2 }],
-    [1, 151936, 3584, { MR: 1, NR: 4, BLOCKS: 36 }],
+    [1, 151936, 3584, { MR: 1, NR: 4, BLOCKS: 36, TURNS: 1 }],
     [1, 3584, 18944, { MR: 1, NR: 4, BLOCKS: 2, PARTS: 2 }],
-    [2, 2048, 2048, { MR: 2, NR: 8, BLOCKS: 2 }],
+    [2, 2048, 2048, { MR: 2, NR: 8, BLOCKS: 1, TURNS: 1 }],
     [2, 8192, 16384, { MR: 2, NR: 8, BLOCKS: 8 }],
     [2, 3584, 18944, { MR: 2, NR: 8, BLOCKS: 2, PARTS: 2 }],
     [4, 2048, 2048, { MR: 4, NR: 4, BLOCKS: 1, TURNS: 1 }],

@@ -67,7 +67,10 @@ export function heldFits(caps: Caps, s: LinearShape, { MR, NR, BLOCKS, TURNS, PA
 const LEAST = 2048;
 /** The longest K that was measured; four rows of it, in three parts, took 42 µs, and staged 30. */
 const MOST_K = { 1: 18944, 2: 18944, 4: 8192 };
-/** Columns from which four rows take eight rows of W at a time: 44.6 µs for 54.5 at 37888, and no gain at 8192, the next measured. */
+/**
+ * Columns from which four rows take eight rows of W at a time, 44.6 µs for 54.5 at 37888, and one row takes its next as soon as
+ * it can, 25.7 for 27.2: no gain at 8192, the next measured.
+ */
 const MANY = 16384;
 
 /** The form for up to four rows by what was measured (results/h200/skinny.txt), or undefined where another serves. Pure. */
@@ -82,12 +85,14 @@ export function planHeld(caps: Caps, s: LinearShape): HeldPlan | undefined {
 /** Threads a processor are as many as have the registers that they keep of W and x: about a thousand for one row of x, half for two. */
 function fastest(s: LinearShape, MR: HeldPlan['MR']): HeldPlan {
   const threads = 32 * warps(s, partsOf(s, MR));
+  // A row's registers then take the next one at once.
+  const short = threads <= 128;
   switch (MR) {
     case 1:
       // But four workgroups of a long K, whatever their threads.
-      return heldPlan(s, 1, 4, Math.max(4, Math.round(1024 / threads)) * PROCESSORS);
+      return heldPlan(s, 1, 4, Math.max(4, Math.round(1024 / threads)) * PROCESSORS, short && s.N >= MANY ? 1 : 2);
     case 2:
-      return heldPlan(s, 2, 8, Math.round(512 / threads) * PROCESSORS);
+      return heldPlan(s, 2, 8, Math.round(512 / threads) * PROCESSORS, short ? 1 : 2);
     case 4:
       return s.N < MANY ? heldPlan(s, 4, 4, 4 * PROCESSORS, 1) : heldPlan(s, 4, 8, 2 * PROCESSORS, 1);
   }
