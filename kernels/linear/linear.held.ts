@@ -89,8 +89,8 @@ function fastest(s: LinearShape, MR: HeldPlan['MR']): HeldPlan {
   const short = threads <= 128;
   switch (MR) {
     case 1:
-      // But four workgroups of a long K, whatever their threads.
-      return heldPlan(s, 1, 4, Math.max(4, Math.round(1024 / threads)) * PROCESSORS, short && s.N >= MANY ? 1 : 2);
+      if (short) return heldPlan(s, 1, 4, Math.round(1024 / threads) * PROCESSORS, s.N >= MANY ? 1 : 2);
+      return partsOf(s, MR) === 1 ? heldPlan(s, 1, 16, 2 * PROCESSORS) : heldPlan(s, 1, 4, 4 * PROCESSORS);
     case 2:
       return heldPlan(s, 2, 8, Math.round(512 / threads) * PROCESSORS, short ? 1 : 2);
     case 4:
