@@ -105,7 +105,7 @@ export function planJob(gpu: Gpu, { job, source, adapter, prepared }: OpenedJob)
   const texts = [...data.queries, ...data.passages];
   const longest = texts.reduce((n, ids) => Math.max(n, ids.length), 0);
   // A chunk of one text plans the same passages a step, which the usual chunk depends on.
-  const batch = mostBatchTokens(data, settings.batch, plan(longest).passages);
+  const batch = mostBatchTokens(data, settings, plan(longest).passages);
   const chunkTokens = chunkTokensFor(gpu, checkpoint.config, { longest, batch, asked: job.chunkTokens });
   const budget = job.budget ?? (gpu.description.software ? totalmem() : Number.POSITIVE_INFINITY);
   requireFits(chunkTokens, longest, budget, plan);

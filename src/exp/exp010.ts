@@ -12,6 +12,7 @@ export const asPublished: Recipe = {
   negatives: [96, 'one pool for all queries of a step, joined by their 16 positives'],
   pool: ['positives', 'a negative is some training row’s positive: names that no row has are never pushed away'],
   hardNegatives: [0, 'negatives are drawn at random; mined ones need a model that has learnt something first'],
+  examples: [0, 'positives are names; with more, `rank --examples` finds closer questions'],
   rank: [32, 'each linear learns a change of 32 directions'],
   alpha: [64, 'updates are scaled by 2 whatever the rank, if both are changed together'],
   rslora: [false, 'alpha / rank, as PEFT has it unless told'],

@@ -17,6 +17,8 @@ export interface BatchesOptions {
   negatives: number | 'all';
   /** Where negatives come from: passages that are some training row's label, or the whole taxonomy. */
   pool: 'positives' | 'all';
+  /** Share of the positives that another training row with their label stands for; 0 where left out. */
+  examples?: number;
   /** A whole number from 0, below 2^53. */
   seed: number;
 }
@@ -33,6 +35,8 @@ export interface Batch extends BatchState {
   rows: number[];
   /** Rows of the taxonomy, ascending, each once. */
   passages: number[];
+  /** For each passage the training row whose query stands for it, or undefined where its own text does. */
+  examples: (number | undefined)[];
   /** For each row, the index in `passages` of its own label. */
   targets: number[];
 }
@@ -40,11 +44,13 @@ export interface Batch extends BatchState {
 /** What a random stream is for: the same seed must not shuffle rows and draw negatives with the same numbers. */
 const ROWS = 0;
 const NEGATIVES = 1;
+const EXAMPLES = 2;
 
 export class Batches {
   readonly stepsPerEpoch: number;
   readonly #options: BatchesOptions;
   readonly #pool: readonly number[];
+  readonly #rowsOf = new Map<number, number[]>();
   #order: { epoch: number; rows: readonly number[] } | undefined;
 
   /** Throws a UserError where a batch is larger than the data, or an Error for a label outside the taxonomy. */
@@ -57,6 +63,9 @@ export class Batches {
     const outside = labels.find((label) => !(label >= 0 && label < passages));
     if (outside !== undefined) throw new Error(`label ${outside} is not a row of a taxonomy of ${passages}`);
     this.#options = options;
+    labels.forEach((label, row) => {
+      this.#rowsOf.set(label, [...(this.#rowsOf.get(label) ?? []), row]);
+    });
     this.#pool =
       pool === 'all' ? Array.from({ length: passages }, (_, i) => i) : [...new Set(labels)].sort((a, b) => a - b);
     this.stepsPerEpoch = Math.ceil(labels.length / batch);
@@ -88,7 +97,22 @@ export class Batches {
     for (const passage of drawn.slice(0, Math.max(0, most - chosen.size))) chosen.add(passage);
     const passages = [...chosen].sort((a, b) => a - b);
     const place = new Map(passages.map((passage, i) => [passage, i]));
-    return { epoch, step, rows, passages, targets: rows.map((row) => place.get(labels[row])!) };
+    const targets = rows.map((row) => place.get(labels[row])!);
+    return { epoch, step, rows, passages, examples: this.#examples({ epoch, step }, rows, passages), targets };
+  }
+
+  /** Rows of the batch stand for nothing: their queries would be their own passages. */
+  #examples({ epoch, step }: BatchState, rows: readonly number[], passages: readonly number[]): Batch['examples'] {
+    const { labels, examples = 0, seed } = this.#options;
+    if (examples === 0) return passages.map(() => undefined);
+    const next = stream(seed, EXAMPLES, epoch, step);
+    const positives = new Set(rows.map((row) => labels[row]));
+    return passages.map((passage) => {
+      if (!positives.has(passage)) return undefined;
+      const others = this.#rowsOf.get(passage)!.filter((row) => !rows.includes(row));
+      const [chosen, which] = [next() < examples, next()];
+      return chosen && others.length ? others[Math.floor(which * others.length)] : undefined;
+    });
   }
 
   /** The state after a step. */

@@ -93,8 +93,11 @@ export function planTraining(
   };
 
   const sampled = Array.from({ length: Math.min(SAMPLED_STEPS, batches.stepsPerEpoch) }, (_, step) => {
-    const { rows, passages } = batches.at({ epoch: 0, step });
-    return [...rows.map((row) => data.queries[row].length), ...passages.map((row) => data.passages[row].length)];
+    const { rows, passages, examples } = batches.at({ epoch: 0, step });
+    const texts = passages.map((row, i) =>
+      examples[i] === undefined ? data.passages[row] : data.queries[examples[i]],
+    );
+    return [...rows.map((row) => data.queries[row]), ...texts].map((ids) => ids.length);
   });
   const mean = (of: (lengths: number[]) => number) => sampled.reduce((sum, l) => sum + of(l), 0) / sampled.length;
   const chunks = mean((lengths) => chunksOf(lengths, chunkTokens).length);

@@ -27,6 +27,11 @@ const SCHEMA = z.strictObject({
   hardNegatives: whole(0, 1000).describe(
     'of them, how many a query the current model picks, mined anew every epoch (0: none)',
   ),
+  examples: share()
+    .default(0)
+    .describe(
+      'share of a step’s positives that another training question with the label stands for, instead of the name',
+    ),
   rank: whole(1, 1024).describe('rank of the LoRA matrices'),
   alpha: number(1e-6, 1e6).describe('LoRA updates are scaled by alpha / rank'),
   rslora: z.boolean('must be true or false').describe('scale them by alpha / sqrt(rank) instead'),

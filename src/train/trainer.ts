@@ -31,15 +31,19 @@ const PREFERRED_CHUNK = { gpu: 16384, software: 2048 };
 /** A quarter of what a laptop's GPU has. */
 export const DEFAULT_KEEP_BYTES = 2 * 2 ** 30;
 
-/** The most tokens that a batch of this data can have. */
-export function mostBatchTokens(data: TrainingData, batch: number, passages: number): number {
+/** The most tokens that a batch of this data can have; with `examples`, where queries may stand for positives. */
+export function mostBatchTokens(
+  data: TrainingData,
+  { batch, examples }: Pick<Settings, 'batch' | 'examples'>,
+  passages: number,
+): number {
   const longest = (texts: readonly Uint32Array[], count: number) =>
     texts
       .map((ids) => ids.length)
       .sort((a, b) => b - a)
       .slice(0, count)
       .reduce((n, length) => n + length, 0);
-  return longest(data.queries, batch) + longest(data.passages, passages);
+  return longest(data.queries, (examples ? 2 : 1) * batch) + longest(data.passages, passages);
 }
 
 /** Tokens a chunk: as asked, or the whole batch as far as this GPU is the better for it and its bindings hold it. */
@@ -118,7 +122,7 @@ export class Trainer {
     const longest = [...queries, ...passages].reduce((n, ids) => Math.max(n, ids.length), 0);
     const chunkTokens = chunkTokensFor(gpu, trainable.model.config, {
       longest,
-      batch: mostBatchTokens(data, settings.batch, batches.maxPassages),
+      batch: mostBatchTokens(data, settings, batches.maxPassages),
       asked: options.chunkTokens,
     });
     const { kept } = backwardBytes(trainable.model.config, gpu.activation);
@@ -202,7 +206,10 @@ export class Trainer {
     const batch = this.#batches.at(at, mined && ((row) => mined[row]));
     return {
       queries: batch.rows.map((row) => queries[row]),
-      passages: batch.passages.map((row) => passages[row]),
+      passages: batch.passages.map((row, i) => {
+        const example = batch.examples[i];
+        return example === undefined ? passages[row] : queries[example];
+      }),
       targets: batch.targets,
       step,
     };
