@@ -1,18 +1,22 @@
 /** Writing files so that nothing half-written is ever left under the final name. */
 import { rmdirSync, rmSync } from 'node:fs';
-import { copyFile, link, mkdir, open, rename, rm } from 'node:fs/promises';
+import { copyFile, type FileHandle, link, mkdir, open, rename, rm } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import process from 'node:process';
 import { fileError } from './file_source.ts';
 
 /**
- * A file to be written, in pieces: at once, or as they are made. Or one with the bytes of another that is only ever
+ * A file to be written, in pieces: at once, or as they are made, each left as it is until the next but one is asked
+ * for. Or one with the bytes of another that is only ever
  * replaced and never written into: where it can be, the two are one file of two names.
  */
 export type FileToWrite = { readonly path: string } & (
   | { readonly chunks: Iterable<Uint8Array | string> | AsyncIterable<Uint8Array | string> }
   | { readonly sameAs: string }
 );
+
+/** One call is given at most this much: the system call takes no more than 2 GiB − 4 KiB. */
+const MAX_WRITE = 1 << 30;
 
 /** What is being written now, newest last: temporary files, and folders that were made for them. */
 const unfinished = new Map<string, 'file' | 'folder'>();
@@ -73,15 +77,30 @@ export async function writeFiles(files: readonly FileToWrite[]): Promise<void> {
   }
 }
 
+/** Writes a file to the disk, each piece while the next is made. */
 async function write(path: string, chunks: Iterable<Uint8Array | string> | AsyncIterable<Uint8Array | string>) {
   const file = await open(path, 'w');
+  let writing = Promise.resolve();
   try {
-    for await (const chunk of chunks) await file.writeFile(chunk);
+    for await (const chunk of chunks) {
+      await writing;
+      writing = append(file, chunk);
+      // It is awaited above or below, unless making the next piece fails first.
+      writing.catch(() => {});
+    }
+    await writing;
     // Without it a crash soon after the rename may leave the new name with no bytes behind it.
     await file.sync();
   } finally {
     await file.close();
   }
+}
+
+/** As the handle's appendFile, which waits for a turn of the event loop after every half MiB. */
+async function append(file: FileHandle, chunk: Uint8Array | string): Promise<void> {
+  const bytes = typeof chunk === 'string' ? new TextEncoder().encode(chunk) : chunk;
+  for (let at = 0; at < bytes.length; )
+    at += (await file.write(bytes, at, Math.min(bytes.length - at, MAX_WRITE))).bytesWritten;
 }
 
 async function copy(source: string, target: string) {

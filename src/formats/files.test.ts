@@ -1,4 +1,5 @@
 /** Sources of bytes, files written whole or not at all, and .npy. */
+import { Buffer } from 'node:buffer';
 import {
   chmodSync,
   existsSync,
@@ -137,6 +138,17 @@ describe('writing files', () => {
     expect(readdirSync(at)).toEqual(['a']);
     expect(readFileSync(join(at, 'a'), 'utf8')).toBe('old');
     await expect(writeFiles([{ path: join(at, 'a', 'b'), chunks: ['x'] }])).rejects.toThrow(UserError);
+  });
+
+  test('pieces in their order, large and small', async () => {
+    const path = join(root.path, 'pieces');
+    const sizes = [3, 1 << 22, 1, 0, 1 << 20, 7];
+    const pieces = function* () {
+      for (const [i, size] of sizes.entries()) yield new Uint8Array(size).fill(i);
+    };
+    await writeFiles([{ path, chunks: pieces() }]);
+    const whole = Buffer.concat(sizes.map((size, i) => Buffer.alloc(size, i)));
+    expect(readFileSync(path).equals(whole)).toBe(true);
   });
 
   test('the bytes of another file, which stay when that is replaced', async () => {
