@@ -297,8 +297,8 @@ async function weightsWriter(
   { job, source, adapter }: OpenedJob,
 ): Promise<EpochOutput['writeWeights']> {
   if (job.train === 'all') {
-    const weights = await trainedWeights(trainable, source.checkpoint);
-    return (folder) => writeModelFolder(folder, source, weights, { dtype: 'F16' });
+    const { weights, halves } = await trainedWeights(trainable, source.checkpoint);
+    return (folder) => writeModelFolder(folder, source, weights, { dtype: 'F16', halves });
   }
   // A name of the hub stays one; a path must be found from anywhere.
   const base = resolve(job.model) === job.modelPath ? job.modelPath : job.model;

@@ -15,9 +15,14 @@ export interface FolderOptions {
   readonly dtype: FloatDtype;
   /** More files, or others in place of the model's own, by their paths in the folder. */
   readonly files?: ReadonlyMap<string, Uint8Array>;
+  /** For F16: rows of a weight as a GPU has rounded them, where it has. What it made of a number that does not fit is its own. */
+  readonly halves?: ReadHalves;
   /** Weights written so far of all. */
   readonly onProgress?: (done: number, total: number) => void;
 }
+
+/** Reads rows begin..end of a weight, by its path, as half bits. */
+export type ReadHalves = (path: string, begin: number, end: number) => Promise<Uint16Array> | undefined;
 
 /** What another model may have left in the folder that would be read as a part of this one. */
 const STALE = ['model.safetensors.index.json', 'quantize_config.json', 'quant_config.json'];
@@ -33,6 +38,7 @@ export async function writeModelFolder(
   options: FolderOptions,
 ): Promise<void> {
   const { dtype } = options;
+  if (options.halves && dtype !== 'F16') throw new Error(`halves are not ${dtype}`);
   const bytes = source.files.get('config.json');
   const original = bytes && JSON.parse(new TextDecoder().decode(bytes));
   const config = `${JSON.stringify(hfConfig(source.checkpoint.config, dtype, original), null, 2)}\n`;
@@ -42,16 +48,18 @@ export async function writeModelFolder(
     ...(options.files ?? []),
   ]);
   const files: FileToWrite[] = [...beside].map(([name, content]) => ({ path: join(folder, name), chunks: [content] }));
-  const tensors = streams(weights, dtype, options.onProgress);
+  const tensors = streams(weights, options);
   await writeFiles([safetensorsFile(join(folder, 'model.safetensors'), tensors, { format: 'pt' }), ...files]);
   for (const name of STALE) if (!beside.has(name)) await rm(join(folder, name), { force: true });
 }
 
-function streams(
-  weights: ModelWeights,
-  dtype: FloatDtype,
-  onProgress: FolderOptions['onProgress'] = () => {},
-): TensorToStream[] {
+/** Whether all fitted into f16: what did not is infinite or NaN, or the largest number where a GPU stops at that. */
+function fitted(halves: Uint16Array): boolean {
+  for (let i = 0; i < halves.length; i++) if ((halves[i] & 0x7fff) >= 0x7bff) return false;
+  return true;
+}
+
+function streams(weights: ModelWeights, { dtype, halves, onProgress = () => {} }: FolderOptions): TensorToStream[] {
   const sizes = [...weights.values()].map(({ shape }) => shape.reduce((a, b) => a * b, 1));
   const total = sizes.reduce((a, b) => a + b, 0);
   let done = 0;
@@ -62,9 +70,11 @@ function streams(
     async *data() {
       const rows = await open();
       for (const { first, count } of rowChunks(rows)) {
-        const values = await rows.read(first, first + count);
-        yield narrow(values, dtype, hfName(path));
-        done += values.length;
+        const end = first + count;
+        const rounded = await halves?.(path, first, end);
+        // It is the values that tell what did not fit.
+        yield rounded && fitted(rounded) ? rounded : narrow(await rows.read(first, end), dtype, hfName(path));
+        done += count * rows.columns;
         onProgress(done, total);
       }
     },

@@ -1,15 +1,22 @@
 /** Writing files so that nothing half-written is ever left under the final name. */
 import { rmdirSync, rmSync } from 'node:fs';
-import { mkdir, open, rename } from 'node:fs/promises';
+import { copyFile, type FileHandle, link, mkdir, open, rename, rm } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import process from 'node:process';
 import { fileError } from './file_source.ts';
 
-/** A file to be written, in pieces: at once, or as they are made. */
-export interface FileToWrite {
-  readonly path: string;
-  readonly chunks: Iterable<Uint8Array | string> | AsyncIterable<Uint8Array | string>;
-}
+/**
+ * A file to be written, in pieces: at once, or as they are made, each left as it is until the next but one is asked
+ * for. Or one with the bytes of another that is only ever
+ * replaced and never written into: where it can be, the two are one file of two names.
+ */
+export type FileToWrite = { readonly path: string } & (
+  | { readonly chunks: Iterable<Uint8Array | string> | AsyncIterable<Uint8Array | string> }
+  | { readonly sameAs: string }
+);
+
+/** One call is given at most this much: the system call takes no more than 2 GiB − 4 KiB. */
+const MAX_WRITE = 1 << 30;
 
 /** What is being written now, newest last: temporary files, and folders that were made for them. */
 const unfinished = new Map<string, 'file' | 'folder'>();
@@ -44,31 +51,62 @@ export async function writeFiles(files: readonly FileToWrite[]): Promise<void> {
   };
   let current = '';
   try {
-    for (const { path, chunks } of files) {
+    for (const file of files) {
+      const { path } = file;
       current = path;
       const made = await mkdir(dirname(path), { recursive: true });
       if (made !== undefined) for (const folder of foldersDownTo(made, dirname(path))) begin(folder, 'folder');
       const temporary = `${path}.${process.pid}.tmp`;
       written.push({ path, temporary });
       begin(temporary, 'file');
-      const file = await open(temporary, 'w');
-      try {
-        for await (const chunk of chunks) await file.writeFile(chunk);
-        // Without it a crash soon after the rename may leave the new name with no bytes behind it.
-        await file.sync();
-      } finally {
-        await file.close();
-      }
+      // A killed process of the same number may have left it, as another name of a file that must stay as it is.
+      await rm(temporary, { force: true });
+      if ('sameAs' in file) await link(file.sameAs, temporary).catch(() => copy(file.sameAs, temporary));
+      else await write(temporary, file.chunks);
     }
     for (const { path, temporary } of written) {
       current = path;
       await rename(temporary, path);
+      // Renaming one name of a file to another of its names leaves both.
+      await rm(temporary, { force: true });
     }
     for (const path of begun) unfinished.delete(path);
   } catch (error) {
     removeUnfinished(begun);
     throw fileError(current, error);
   }
+}
+
+/** Writes a file to the disk, each piece while the next is made. */
+async function write(path: string, chunks: Iterable<Uint8Array | string> | AsyncIterable<Uint8Array | string>) {
+  const file = await open(path, 'w');
+  let writing = Promise.resolve();
+  try {
+    for await (const chunk of chunks) {
+      await writing;
+      writing = append(file, chunk);
+      // It is awaited above or below, unless making the next piece fails first.
+      writing.catch(() => {});
+    }
+    await writing;
+    // Without it a crash soon after the rename may leave the new name with no bytes behind it.
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+}
+
+/** As the handle's appendFile, which waits for a turn of the event loop after every half MiB. */
+async function append(file: FileHandle, chunk: Uint8Array | string): Promise<void> {
+  const bytes = typeof chunk === 'string' ? new TextEncoder().encode(chunk) : chunk;
+  for (let at = 0; at < bytes.length; )
+    at += (await file.write(bytes, at, Math.min(bytes.length - at, MAX_WRITE))).bytesWritten;
+}
+
+async function copy(source: string, target: string) {
+  await copyFile(source, target);
+  const file = await open(target);
+  await file.sync().finally(() => file.close());
 }
 
 /** The folders from `top` to `bottom`, which lies in it. */

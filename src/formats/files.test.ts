@@ -1,6 +1,9 @@
 /** Sources of bytes, files written whole or not at all, and .npy. */
+import { Buffer } from 'node:buffer';
 import {
   chmodSync,
+  existsSync,
+  linkSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
@@ -135,6 +138,57 @@ describe('writing files', () => {
     expect(readdirSync(at)).toEqual(['a']);
     expect(readFileSync(join(at, 'a'), 'utf8')).toBe('old');
     await expect(writeFiles([{ path: join(at, 'a', 'b'), chunks: ['x'] }])).rejects.toThrow(UserError);
+  });
+
+  test('pieces in their order, large and small', async () => {
+    const path = join(root.path, 'pieces');
+    const sizes = [3, 1 << 22, 1, 0, 1 << 20, 7];
+    const pieces = function* () {
+      for (const [i, size] of sizes.entries()) yield new Uint8Array(size).fill(i);
+    };
+    await writeFiles([{ path, chunks: pieces() }]);
+    const whole = Buffer.concat(sizes.map((size, i) => Buffer.alloc(size, i)));
+    expect(readFileSync(path).equals(whole)).toBe(true);
+  });
+
+  test('the bytes of another file, which stay when that is replaced', async () => {
+    const [first, second] = [join(root.path, 'same', 'first'), join(root.path, 'same', 'other', 'second')];
+    await writeFiles([{ path: first, chunks: ['one'] }]);
+    for (const text of ['two', 'three']) {
+      await writeFiles([{ path: second, sameAs: first }]);
+      // Once more, where it is the same file already.
+      await writeFiles([{ path: second, sameAs: first }]);
+      const before = readFileSync(first, 'utf8');
+      await writeFiles([{ path: first, chunks: [text] }]);
+      expect(readFileSync(second, 'utf8')).toBe(before);
+      expect(readFileSync(first, 'utf8')).toBe(text);
+    }
+    expect(readdirSync(join(root.path, 'same')).sort()).toEqual(['first', 'other']);
+    expect(readdirSync(join(root.path, 'same', 'other'))).toEqual(['second']);
+    const missing = writeFiles([{ path: second, sameAs: join(root.path, 'none') }]);
+    await expect(missing).rejects.toThrow('no such file');
+    expect(readFileSync(second, 'utf8')).toBe('two');
+    expect(readdirSync(join(root.path, 'same', 'other'))).toEqual(['second']);
+  });
+
+  test('what a killed process of the same number left is not written into', async () => {
+    const [kept, path] = [join(root.path, 'kept'), join(root.path, 'again')];
+    writeFileSync(kept, 'kept');
+    linkSync(kept, `${path}.${process.pid}.tmp`);
+    await writeFiles([{ path, chunks: ['new'] }]);
+    expect(readFileSync(path, 'utf8')).toBe('new');
+    expect(readFileSync(kept, 'utf8')).toBe('kept');
+  });
+
+  // Another file system, where no link leads to.
+  test.skipIf(!existsSync('/dev/shm'))('the bytes of a file elsewhere', async () => {
+    const elsewhere = mkdtempSync('/dev/shm/lacuna-files-');
+    const [first, second] = [join(root.path, 'here'), join(elsewhere, 'there')];
+    writeFileSync(first, 'here');
+    await writeFiles([{ path: second, sameAs: first }]);
+    expect(readFileSync(second, 'utf8')).toBe('here');
+    expect(readdirSync(elsewhere)).toEqual(['there']);
+    rmSync(elsewhere, { recursive: true });
   });
 });
 

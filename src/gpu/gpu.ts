@@ -146,11 +146,21 @@ export class Gpu {
     }
   }
 
-  /** The first `count` elements of `t` (all by default), copied back: its dtype's typed array, f16 as half bits. */
-  async read(t: Tensor, count = elements(t.shape)): Promise<Float32Array | Uint16Array | Uint32Array> {
-    const raw = await this.readBuffer(t.buffer, Math.ceil((count * BYTES[t.dtype]) / 4) * 4, t.offset);
+  /**
+   * `count` elements of `t` from `first` on (all by default), copied back: its dtype's typed array, f16 as half bits.
+   */
+  async read(
+    t: Tensor,
+    count = elements(t.shape),
+    first = 0,
+  ): Promise<Float32Array<ArrayBuffer> | Uint16Array<ArrayBuffer> | Uint32Array<ArrayBuffer>> {
+    const begin = (t.offset ?? 0) + first * BYTES[t.dtype];
+    // Copies begin and end at multiples of four bytes.
+    const spare = begin % 4;
+    const bytes = Math.ceil((spare + count * BYTES[t.dtype]) / 4) * 4;
+    const raw = await this.readBuffer(t.buffer, bytes, begin - spare);
     if (t.dtype === 'f32') return new Float32Array(raw, 0, count);
-    return t.dtype === 'f16' ? new Uint16Array(raw, 0, count) : new Uint32Array(raw, 0, count);
+    return t.dtype === 'f16' ? new Uint16Array(raw, spare, count) : new Uint32Array(raw, 0, count);
   }
 
   /** `bytes` of a buffer from byte `at` on. Throws what went wrong on the device since the last read. */

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { readPredictions } from '../data/predictions.ts';
 import { UserError } from '../errors.ts';
+import { writeFiles } from '../formats/atomic_file.ts';
 import { evaluate } from '../metrics/retrieval.ts';
 import type { EpochEvent, StepEvent, TrainEvent, TrainState } from './events.ts';
 import { contentFingerprint, type RunConfig, readRunConfig } from './run_config.ts';
@@ -56,10 +57,7 @@ describe('the folder of a run', () => {
       .map((line) => JSON.parse(line) as TrainEvent);
   /** Weights stand for themselves: a file with a word. */
   const output = (word: string, label?: number) => ({
-    writeWeights: async (folder: string) => {
-      mkdirSync(folder, { recursive: true });
-      writeFileSync(join(folder, 'weights'), word);
-    },
+    writeWeights: (folder: string) => writeFiles([{ path: join(folder, 'weights'), chunks: [word] }]),
     ...(label !== undefined && { predictions: [{ questionId: 1, answer: 'A' as const, label, pred: [label] }] }),
   });
 

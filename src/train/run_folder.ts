@@ -10,9 +10,9 @@
  *   adapter-best/  val_pred-best.parquet   of the best one: by recall@25 on the held-out fold, then MAP@25
  *   summary.json             which epochs these are, and their scores
  *
- * Every file but metrics.jsonl, which grows line by line, is replaced as a whole.
+ * Every file but metrics.jsonl, which grows line by line, is replaced as a whole. Where the last epoch is the best, its
+ * weights are in both folders as the same files, if the file system allows that.
  */
-import { createReadStream } from 'node:fs';
 import { readdir, realpath, rm, stat } from 'node:fs/promises';
 import { basename, join, relative, resolve } from 'node:path';
 import { type PredictionRow, writePredictions } from '../data/predictions.ts';
@@ -44,7 +44,7 @@ const REDRAW_MS = 5000;
 
 /** What an epoch leaves behind. */
 export interface EpochOutput {
-  /** Writes the weights as they are now into a folder. */
+  /** Writes the weights as they are now into a folder, in place of its files and never into them. */
   writeWeights(folder: string): Promise<void>;
   /** Rankings of the held-out rows; absent where nothing is held out. */
   predictions?: readonly PredictionRow[];
@@ -147,7 +147,7 @@ export class RunFolder {
     const last = this.#opened.epochs.at(-1)!;
     const best = bestOf(this.#opened.epochs);
     await output.writeWeights(this.weights('last'));
-    if (best === last) await copyFiles(this.weights('last'), this.weights('best'));
+    if (best === last) await shareFiles(this.weights('last'), this.weights('best'));
     for (const which of best === last ? (['last', 'best'] as const) : (['last'] as const))
       if (output.predictions) await writePredictions(join(this.path, PREDICTIONS[which]), output.predictions);
     await this.#summarise(last, best);
@@ -203,10 +203,10 @@ export function bestOf(epochs: readonly EpochEvent[]): EpochEvent | undefined {
     }, undefined);
 }
 
-/** Copies the files of one folder into another. */
-async function copyFiles(source: string, target: string): Promise<void> {
+/** Gives the files of one folder to another as well. */
+async function shareFiles(source: string, target: string): Promise<void> {
   const names = await readdir(source);
-  await writeFiles(names.map((name) => ({ path: join(target, name), chunks: createReadStream(join(source, name)) })));
+  await writeFiles(names.map((name) => ({ path: join(target, name), sameAs: join(source, name) })));
 }
 
 /** Removes what a killed process of this run was writing: as large as a checkpoint, and of no use. */
