@@ -152,7 +152,10 @@ Examples:
       }));
       if (o.json) {
         const { tier } = embedder.gpu.caps;
-        process.stdout.write(`${JSON.stringify({ model: o.model, tier, adapter: o.adapter ?? null, results })}\n`);
+        const used = examples && { examples: { count: examples.texts.length, weight: o.examplesWeight } };
+        process.stdout.write(
+          `${JSON.stringify({ model: o.model, tier, adapter: o.adapter ?? null, ...used, results })}\n`,
+        );
       } else if (o.out) {
         process.stdout.write(`${o.out}: ${results.length} rankings of ${taxonomy.ids.length} misconceptions\n`);
       } else {
