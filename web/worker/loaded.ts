@@ -26,7 +26,7 @@ import { meter } from './progress.ts';
  * Texts embedded between two looks at what else is asked: a batch or two of short ones, so that a GPU stays busy; in
  * software as many as take seconds, names being shorter than answers.
  */
-const SLICE = { gpu: 512, names: 16, answers: 4 };
+const SLICE = { gpu: 512, names: 16, answers: 1 };
 
 /** Misconceptions a ranking gives, unless more are asked for. */
 const TOP = 25;
