@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { UserError } from '../../src/errors.ts';
-import { readClass, readTaxonomyCsv } from '../../web/worker/class_csv.ts';
+import { readClass, readLabelledCsv, readTaxonomyCsv } from '../../web/worker/class_csv.ts';
 
 const csv = (text: string | Uint8Array<ArrayBuffer>) => new File([text], 'x.csv');
 const lineOf = async (promise: Promise<unknown>): Promise<string> => {
@@ -123,5 +123,30 @@ describe('a taxonomy', () => {
     ['id,name\n', /no misconceptions/],
   ])('hostile: %s', async (text, says) => {
     expect(await lineOf(readTaxonomyCsv(csv(text)))).toMatch(says);
+  });
+});
+
+describe('labelled questions', () => {
+  const head =
+    'QuestionId,CorrectAnswer,QuestionText,AnswerAText,AnswerBText,AnswerCText,AnswerDText,MisconceptionBId\n';
+  const rows = [
+    { id: 4, name: 'b' },
+    { id: 9, name: 'a' },
+  ];
+
+  test('each labelled wrong option with its misconception', async () => {
+    const answers = await readLabelledCsv(csv(`${head}1,A,1+1?,2,3,4,5,9\n2,A,2+2?,4,5,6,7,\n`), rows);
+    expect(answers).toEqual([
+      { question: { question: '1+1?', correct: '2', incorrect: '3' }, misconception: { id: 9, name: 'a' } },
+    ]);
+  });
+
+  test('hostile: a label of another taxonomy, none at all, other columns, too many', async () => {
+    const says = (text: string) => lineOf(readLabelledCsv(csv(text), rows));
+    expect(await says(`${head}1,A,1+1?,2,3,4,5,8\n`)).toMatch(/x\.csv:2:MisconceptionBId: 8 is not an id/);
+    expect(await says(`${head}1,A,1+1?,2,3,4,5,\n`)).toMatch(/no wrong option has a label/);
+    expect(await says('question,answer\n1+1?,3\n')).toMatch(/x\.csv:1/);
+    const many = Array.from({ length: 10_001 }, (_, i) => `${i},A,1+1?,2,3,4,5,9\n`);
+    expect(await says(head + many.join(''))).toMatch(/10001 labelled options, and at most 10000/);
   });
 });

@@ -3,7 +3,6 @@
  * it is ranked, and what happens to it, is not. Screenshots of every view go to a temporary folder.
  */
 import { mkdtempSync, readdirSync, readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -14,18 +13,7 @@ import { queryText } from '../../src/data/prompt.ts';
 import { parseTaxonomy } from '../../src/data/taxonomy.ts';
 import { describePage } from './harness.ts';
 import { shoot } from './screenshots.ts';
-import { csv, go, ranked, SOON, VIEWS } from './visitor.ts';
-
-const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
-
-/** Rules that the page breaks, with what breaks them. */
-async function violations(p: Page): Promise<string[]> {
-  await p.evaluate(axe);
-  return p.evaluate(async () => {
-    const { violations } = await (globalThis as never as { axe: typeof import('axe-core') }).axe.run();
-    return violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html.slice(0, 120)).join(' | ')}`);
-  });
-}
+import { csv, go, ranked, SOON, VIEWS, violations } from './visitor.ts';
 
 function readTaxonomy(): { id: number; name: string }[] {
   const path = fileURLToPath(new URL('../../data/sample/misconception_mapping.csv', import.meta.url));

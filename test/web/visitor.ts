@@ -1,5 +1,9 @@
 /** What tests of the page do again and again, as a visitor would. */
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import type { Page } from 'playwright-core';
+
+const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 
 export const VIEWS = ['rank', 'taxonomy', 'class', 'model', 'gpu', 'kernels'] as const;
 
@@ -27,4 +31,13 @@ export function ranked(p: Page): Promise<{ name: string; score: number }[]> {
 /** Gives a file's text to the drop area of the given label. */
 export async function csv(p: Page, label: string, name: string, text: string): Promise<void> {
   await p.getByLabel(label).setInputFiles({ name, mimeType: 'text/csv', buffer: Buffer.from(text) });
+}
+
+/** Rules that the page breaks, with what breaks them. */
+export async function violations(p: Page): Promise<string[]> {
+  await p.evaluate(axe);
+  return p.evaluate(async () => {
+    const { violations } = await (globalThis as never as { axe: typeof import('axe-core') }).axe.run();
+    return violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html.slice(0, 120)).join(' | ')}`);
+  });
 }

@@ -16,7 +16,8 @@ import { counted } from './units.ts';
 export function ClassView() {
   const run = useStore(store, (s) => s.classRun);
   const problem = useStore(store, (s) => s.classProblem);
-  const ready = useStore(store, (s) => s.model !== undefined && !s.loading && !s.embedding);
+  const ready = useStore(store, (s) => s.model !== undefined && !s.loading && !s.embedding && !s.labelling);
+  const labelling = useStore(store, (s) => s.labelling !== undefined);
   return (
     <>
       <div class="class-head">
@@ -38,7 +39,15 @@ export function ClassView() {
         )}
         {!ready && !run && (
           <p class="hint" role="status">
-            The model is not ready yet; see <a href="#model">Model</a>.
+            {labelling ? (
+              <>
+                The labelled questions are still being read; see <a href="#taxonomy">Taxonomy</a>.
+              </>
+            ) : (
+              <>
+                The model is not ready yet; see <a href="#model">Model</a>.
+              </>
+            )}
           </p>
         )}
       </div>
@@ -88,6 +97,7 @@ function Run({ run }: { run: ClassRun }) {
       {run.stopped !== undefined && <Notice kind="note">{run.stopped}</Notice>}
       {run.rows.length > 0 && (
         <>
+          {run.labelled > 0 && <p class="hint">Ranked by names and {counted(run.labelled, 'labelled answer')}.</p>}
           <ClassChart tallies={tallies} answers={run.rows.length} only={only} onOnly={setOnly} />
           <ClassTable
             rows={rows}

@@ -10,11 +10,12 @@ export const CLASS_TOP = 3;
 /** Ranks every answer of a CSV; rows appear as they are done and stay when the run is cancelled. */
 export async function rankClass(file: File): Promise<void> {
   if (store.state.classRun?.running) return;
-  store.set({ classRun: { file: file.name, running: true, rows: [] }, classProblem: undefined });
+  store.set({ classRun: { file: file.name, running: true, rows: [], labelled: 0 }, classProblem: undefined });
   const patch = (change: object) => store.set({ classRun: { ...store.state.classRun!, ...change } });
   try {
     const onProgress: OnProgress = (progress) => patch({ progress });
-    const onRows = (rows: ClassRow[]) => patch({ rows: [...store.state.classRun!.rows, ...rows] });
+    const onRows = (rows: ClassRow[], labelled: number) =>
+      patch({ rows: [...store.state.classRun!.rows, ...rows], labelled });
     await engine().rankClass(file, CLASS_TOP, proxy(onProgress), proxy(onRows));
   } catch (error) {
     const message = messageOf(error);

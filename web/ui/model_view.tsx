@@ -214,7 +214,7 @@ function Kept() {
       This browser keeps {bytes(storage.usedBytes)} for the page, of {bytes(storage.quotaBytes)} that it allows.{' '}
       {storage.vectorsBytes > 0 && (
         <>
-          {bytes(storage.vectorsBytes)} of it are vectors of misconceptions, so that no name is read twice.{' '}
+          {bytes(storage.vectorsBytes)} of it are vectors of names and labelled answers, so that none is read twice.{' '}
           <button type="button" class="link" onClick={() => void clearVectors()}>
             Forget the vectors
           </button>

@@ -8,7 +8,7 @@ import { unasked } from './ranking_session.ts';
 import { loadModel } from './session.ts';
 import { type Ranking, store, untrained } from './state.ts';
 import { useStore } from './store.ts';
-import { bytes, cosine, count, figures } from './units.ts';
+import { bytes, cosine, count, counted, figures } from './units.ts';
 
 /** How many are listed before one asks for the rest. */
 const FIRST = 10;
@@ -87,7 +87,7 @@ function Offer() {
   );
 }
 
-function List({ ranking: { ranked, among, ms, label } }: { ranking: Ranking }) {
+function List({ ranking: { ranked, among, ms, labelled, label } }: { ranking: Ranking }) {
   const [all, setAll] = useState(false);
   const general = useStore(store, untrained);
   const shown = all ? ranked : ranked.slice(0, FIRST);
@@ -118,8 +118,11 @@ function List({ ranking: { ranked, among, ms, label } }: { ranking: Ranking }) {
         </p>
       )}
       <p class="hint">
-        {count(among)} misconceptions in {figures(ms)} ms. The number is the cosine between the answer and the
-        misconception; bars run from {cosine(floor)}, place {ranked.length}, to {cosine(top)}.
+        {count(among)} misconceptions in {figures(ms)} ms
+        {labelled > 0
+          ? `, by names and ${counted(labelled, 'labelled answer')}. The number is the cosine between the answer and the misconception, or the mean of that and the cosine of the closest labelled answer that bears it`
+          : '. The number is the cosine between the answer and the misconception'}
+        ; bars run from {cosine(floor)}, place {ranked.length}, to {cosine(top)}.
         {general && (
           <>
             {' '}

@@ -63,9 +63,12 @@ async function rankDraft(): Promise<void> {
   if (!question || !model || loading || !taxonomy || taxonomy.rows.length === 0) return;
   store.set({ ranks: true });
   try {
-    const { ranked, ms } = await engine().rank(question, Math.min(TOP, taxonomy.rows.length));
+    const { ranked, ms, labelled } = await engine().rank(question, Math.min(TOP, taxonomy.rows.length));
     const label = draft.behind?.[draft.chosen] ?? undefined;
-    store.set({ ranking: { question, ranked, ms, among: taxonomy.rows.length, label }, rankProblem: undefined });
+    store.set({
+      ranking: { question, ranked, ms, among: taxonomy.rows.length, labelled, label },
+      rankProblem: undefined,
+    });
   } catch (error) {
     store.set({ rankProblem: messageOf(error) });
   } finally {

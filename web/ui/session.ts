@@ -2,6 +2,7 @@
 import { proxy } from 'comlink';
 import type { LoadedModel, Misconception, ModelSource, OnProgress } from '../worker/api.ts';
 import { CANCELLED, connect, engine, messageOf } from './engine.ts';
+import { recallLabelled, sendLabelled, stopReading } from './labelled_session.ts';
 import { Latest } from './latest.ts';
 import { rerank, showExample } from './ranking_session.ts';
 import { isText, recall, remember } from './settings.ts';
@@ -13,12 +14,17 @@ export async function start(): Promise<void> {
   void worker.onGpu(
     proxy((state: 'lost' | 'restored', message: string) => {
       store.set({ gpuEvent: { state, message } });
-      if (state === 'restored') rerank();
+      if (state !== 'restored') return;
+      rerank();
+      sendLabelled();
     }),
   );
   const sampled = import('./sample.ts').then(({ taxonomy, examples }) => {
     const kept = recall('taxonomy', isTaxonomy);
-    store.set({ taxonomy: kept ?? { title: 'The sample taxonomy', rows: taxonomy, sample: true } });
+    store.set({
+      taxonomy: kept ?? { title: 'The sample taxonomy', rows: taxonomy, sample: true },
+      labelled: recallLabelled(),
+    });
     // One that shows what the page can do with mathematics.
     showExample(examples.find(({ question }) => /frac.*\+.*frac/.test(question)) ?? examples[0]);
   });
@@ -62,6 +68,7 @@ async function withModel(
   load: (onProgress: OnProgress) => Promise<LoadedModel>,
 ): Promise<LoadedModel | undefined> {
   if (store.state.loading) return undefined;
+  stopReading();
   store.set({ loading: { title }, modelProblem: undefined });
   try {
     const onProgress: OnProgress = (progress) => {
@@ -77,6 +84,7 @@ async function withModel(
     return undefined;
   } finally {
     store.set({ loading: undefined });
+    sendLabelled();
     void refreshModels().catch((error) => store.set({ modelProblem: messageOf(error) }));
   }
 }

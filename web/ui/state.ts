@@ -1,8 +1,9 @@
-/** What the page knows at any moment. Only session.ts, ranking_session.ts and jobs.ts change it. */
+/** What the page knows at any moment. Only the *session.ts and jobs.ts change it. */
 import type {
   BenchRow,
   ClassRow,
   GpuReport,
+  LabelledAnswer,
   LoadedModel,
   Misconception,
   ModelEntry,
@@ -32,12 +33,22 @@ export interface Taxonomy {
   sample: boolean;
 }
 
+/** Wrong answers whose misconceptions the visitor knows. */
+export interface Labelled {
+  title: string;
+  answers: LabelledAnswer[];
+  /** Whether they are ranked by. */
+  on: boolean;
+}
+
 export interface Ranking {
   question: Question;
   ranked: Ranked[];
   ms: number;
   /** How many misconceptions were compared. */
   among: number;
+  /** How many labelled answers it was ranked by, beside the names. */
+  labelled: number;
   /** The misconception the example's author had in mind, where the question is an example. */
   label?: string;
 }
@@ -47,6 +58,8 @@ export interface ClassRun {
   running: boolean;
   progress?: Progress;
   rows: ClassRow[];
+  /** How many labelled answers the last rows were ranked by. */
+  labelled: number;
   /** Why it ended before the last row. */
   stopped?: string;
 }
@@ -78,6 +91,12 @@ export interface State {
   taxonomyProblem?: string;
   /** The browser keeps no copy of the edited taxonomy for the next visit. */
   taxonomyUnkept: boolean;
+  labelled?: Labelled;
+  /** Labelled answers on their way through the model. */
+  labelling?: Progress;
+  labelledProblem?: string;
+  /** The browser keeps no copy of the labelled questions for the next visit. */
+  labelledUnkept: boolean;
   draft: Draft;
   ranking?: Ranking;
   /** A ranking is on its way. */
@@ -98,7 +117,12 @@ export const EMPTY_DRAFT: Draft = {
   subject: '',
 };
 
-export const store = new Store<State>({ draft: EMPTY_DRAFT, ranks: false, taxonomyUnkept: false });
+export const store = new Store<State>({
+  draft: EMPTY_DRAFT,
+  ranks: false,
+  taxonomyUnkept: false,
+  labelledUnkept: false,
+});
 
 /** The one model that is trained for this as it is: it comes with the page. */
 const TRAINED = 'pocket';

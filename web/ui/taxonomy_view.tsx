@@ -3,6 +3,8 @@ import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
 import type { Misconception } from '../worker/api.ts';
 import { useChunks } from './chunks.ts';
 import { Drop } from './drop.tsx';
+import { LabelledSection } from './labelled_section.tsx';
+import { renameLabels } from './labelled_session.ts';
 import { Notice } from './notice.tsx';
 import { downloadCsv } from './save.ts';
 import { readTaxonomy, restoreSample, setTaxonomy } from './session.ts';
@@ -36,7 +38,11 @@ export function TaxonomyView() {
 
   const replace = (rows: Misconception[]) => setTaxonomy(changed(store.state.taxonomy ?? NONE, rows));
   const current = () => store.state.taxonomy?.rows ?? [];
-  const rename = (id: number, name: string) => replace(current().map((row) => (row.id === id ? { id, name } : row)));
+  const rename = (id: number, name: string) => {
+    const before = current().find((row) => row.id === id);
+    replace(current().map((row) => (row.id === id ? { id, name } : row)));
+    if (before) renameLabels(before, name);
+  };
   const remove = (id: number) => {
     const at = current().findIndex((row) => row.id === id);
     setDeleted({ row: current()[at], at });
@@ -63,6 +69,7 @@ export function TaxonomyView() {
         >
           A CSV with the columns <code>MisconceptionId</code> and <code>MisconceptionName</code>.
         </Drop>
+        <LabelledSection />
       </div>
       <section aria-label="Misconceptions">
         <TaxonomyNotices />

@@ -72,10 +72,16 @@ export interface Question {
   subject?: string;
 }
 
+/** A wrong answer whose misconception somebody has named. */
+export interface LabelledAnswer {
+  question: Question;
+  misconception: Misconception;
+}
+
 export interface Ranked {
   id: number;
   name: string;
-  /** Cosine similarity, -1 to 1. */
+  /** Cosine similarity, -1 to 1; with labelled answers that bear it, the mean of its name's and the closest one's. */
   score: number;
 }
 
@@ -135,10 +141,27 @@ export interface Engine {
   taxonomy(rows: Misconception[], onProgress: OnProgress): Promise<{ embedded: number; reused: number }>;
   /** Reads a taxonomy CSV: its rows, or an Error that names line and column. */
   readTaxonomy(csv: File): Promise<Misconception[]>;
-  rank(question: Question, top: number): Promise<{ ranked: Ranked[]; ms: number }>;
-  /** Reads and ranks a class CSV; `onRows` gets the rows as they are done. Rejects with 'cancelled' after `cancel`. */
-  rankClass(csv: File, top: number, onProgress: OnProgress, onRows: (rows: ClassRow[]) => void): Promise<void>;
-  /** Ends what is running of load, adapter, taxonomy, rankClass and bench: it rejects with 'cancelled'. */
+  /** Reads a CSV of labelled questions in Eedi's columns. An Error names line and column, labels outside `rows` too. */
+  readLabelled(csv: File, rows: Misconception[]): Promise<LabelledAnswer[]>;
+  /**
+   * What is ranked by from now on, beside the names, until another model is loaded. Those whose misconception the
+   * taxonomy does not have wait until it does. Rankings go on as before while new ones are embedded.
+   * Whether rankings may have changed.
+   */
+  labelled(answers: LabelledAnswer[], onProgress: OnProgress): Promise<boolean>;
+  /** `labelled`: how many labelled answers it was ranked by. */
+  rank(question: Question, top: number): Promise<{ ranked: Ranked[]; ms: number; labelled: number }>;
+  /**
+   * Reads and ranks a class CSV; `onRows` gets the rows as they are done, and how many labelled answers they were ranked
+   * by. Rejects with 'cancelled' after `cancel`.
+   */
+  rankClass(
+    csv: File,
+    top: number,
+    onProgress: OnProgress,
+    onRows: (rows: ClassRow[], labelled: number) => void,
+  ): Promise<void>;
+  /** Ends what is running of load, adapter, taxonomy, labelled, rankClass and bench: it rejects with 'cancelled'. */
   cancel(): Promise<void>;
   benchKernels(): Promise<{ kernel: string; shapes: string[] }[]>;
   /** Each of `kernels` is a kernel, for all its shapes, or `kernel shape`, for one. */

@@ -3,17 +3,21 @@
  * them. Only the header decides which; every complaint names line and column.
  */
 import { type CsvRow, type CsvTable, cellError, excerpt, parseCsv, requiredInteger } from '../../src/data/csv.ts';
+import { labelledPairs } from '../../src/data/labelled.ts';
 import { queryParts } from '../../src/data/prompt.ts';
 import { asLetter, parseQuestions, pivot } from '../../src/data/questions.ts';
 import { parseTaxonomy } from '../../src/data/taxonomy.ts';
 import { decodeUtf8 } from '../../src/data/utf8.ts';
 import { UserError } from '../../src/errors.ts';
-import type { ClassRow, Misconception, Question } from './api.ts';
+import type { ClassRow, LabelledAnswer, Misconception, Question } from './api.ts';
 
 export type ClassEntry = Omit<ClassRow, 'ranked'>;
 
 /** More than any school has; a file beyond it is another one. */
 const MOST_BYTES = 64 * 2 ** 20;
+
+/** Twice what Eedi's training data has; all of them lie on the GPU. */
+const MOST_LABELLED = 10_000;
 
 /** Column names of each part, without case, spaces, underscores and hyphens. */
 const NAMES = {
@@ -87,6 +91,22 @@ export async function readTaxonomyCsv(csv: File): Promise<Misconception[]> {
   });
   if (rows.length === 0) throw new UserError(`${csv.name}: no misconceptions, only a header row`);
   return rows;
+}
+
+/**
+ * The labelled wrong options of questions in Eedi's columns. Throws a UserError naming line and column, where a label is
+ * no id of `rows` too.
+ */
+export async function readLabelledCsv(csv: File, rows: readonly Misconception[]): Promise<LabelledAnswer[]> {
+  const taxonomy = { ids: rows.map(({ id }) => id), names: rows.map(({ name }) => name) };
+  const questions = parseQuestions(await textOf(csv), csv.name, { labels: 'optional', taxonomy });
+  const pairs = labelledPairs(questions, csv.name);
+  if (pairs.length > MOST_LABELLED)
+    throw new UserError(
+      `${csv.name}: ${pairs.length} labelled options, and at most ${MOST_LABELLED} are used: split it`,
+    );
+  const byId = new Map(rows.map((row) => [row.id, row]));
+  return pairs.map((pair) => ({ question: queryParts(pair) as Question, misconception: byId.get(pair.label)! }));
 }
 
 /**

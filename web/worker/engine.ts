@@ -10,6 +10,7 @@ import type {
   ClassRow,
   Engine,
   GpuReport,
+  LabelledAnswer,
   LoadedModel,
   Misconception,
   ModelEntry,
@@ -20,7 +21,7 @@ import type {
   StorageReport,
 } from './api.ts';
 import { fromFiles } from './catalogue.ts';
-import { readClass, readTaxonomyCsv } from './class_csv.ts';
+import { readClass, readLabelledCsv, readTaxonomyCsv } from './class_csv.ts';
 import { checkBindings } from './fits.ts';
 import { gpuReport, noGpu } from './gpu_report.ts';
 import { Library, type ModelBytes } from './library.ts';
@@ -109,19 +110,39 @@ export class LocalEngine implements Engine {
     return readTaxonomyCsv(csv);
   }
 
-  async rank(question: Question, top: number): Promise<{ ranked: Ranked[]; ms: number }> {
+  readLabelled(csv: File, rows: Misconception[]): Promise<LabelledAnswer[]> {
+    return readLabelledCsv(csv, rows);
+  }
+
+  labelled(answers: LabelledAnswer[], onProgress: OnProgress): Promise<boolean> {
+    return this.#long(async (signal) => {
+      const loaded = this.#ready();
+      const before = loaded.labelled;
+      const vectors = await loaded.embedLabelled(answers, onProgress, signal);
+      await this.#turns.swap(() => loaded.rankBy({ answers, answerVectors: vectors }));
+      return before > 0 || loaded.labelled > 0;
+    });
+  }
+
+  async rank(question: Question, top: number): Promise<{ ranked: Ranked[]; ms: number; labelled: number }> {
     try {
       return await this.#turns.quick(async () => {
         const began = performance.now();
-        const [ranked] = await this.#ready().rank([question], top);
-        return { ranked, ms: performance.now() - began };
+        const loaded = this.#ready();
+        const [ranked] = await loaded.rank([question], top);
+        return { ranked, ms: performance.now() - began, labelled: loaded.labelled };
       });
     } catch (error) {
       return this.#fail(error);
     }
   }
 
-  rankClass(csv: File, top: number, onProgress: OnProgress, onRows: (rows: ClassRow[]) => void): Promise<void> {
+  rankClass(
+    csv: File,
+    top: number,
+    onProgress: OnProgress,
+    onRows: (rows: ClassRow[], labelled: number) => void,
+  ): Promise<void> {
     return this.#long(async (signal) => {
       const loaded = this.#ready();
       const entries = await readClass(csv);
@@ -136,7 +157,8 @@ export class LocalEngine implements Engine {
         const questions = part.map(({ question }) => question);
         const ranked = await loaded.rank(questions, top);
         signal.throwIfAborted();
-        onRows(part.map((entry, i) => ({ ...entry, ranked: ranked[i] })));
+        const rows = part.map((entry, i) => ({ ...entry, ranked: ranked[i] }));
+        onRows(rows, loaded.labelled);
         report(from + part.length, entries.length);
       }
     });

@@ -16,13 +16,17 @@ import type { Disk } from '../storage/disk.ts';
 import type { ModelFiles } from '../storage/model_store.ts';
 import { hex, sha256Bytes } from '../storage/sha256.ts';
 import { VectorStore } from '../storage/vector_store.ts';
-import type { LoadedModel, Misconception, OnProgress, Question, Ranked } from './api.ts';
+import type { LabelledAnswer, LoadedModel, Misconception, OnProgress, Question, Ranked } from './api.ts';
 import { checkMemory, maxLengthOf } from './fits.ts';
+import { examplesFor, type PageExamples } from './labelled.ts';
 import type { ModelBytes } from './library.ts';
 import { meter } from './progress.ts';
 
-/** Texts embedded between two looks at what else is asked: a batch or two of short ones, so that a GPU stays busy. */
-const SLICE = { gpu: 512, software: 16 };
+/**
+ * Texts embedded between two looks at what else is asked: a batch or two of short ones, so that a GPU stays busy; in
+ * software as many as take seconds, names being shorter than answers.
+ */
+const SLICE = { gpu: 512, names: 16, answers: 1 };
 
 /** Misconceptions a ranking gives, unless more are asked for. */
 const TOP = 25;
@@ -49,14 +53,26 @@ export async function readModel(bytes: ModelBytes, adapter: readonly File[]): Pr
   return { bytes, adapter, checkpoint, tokenizer: tokenizerOf(checkpoint), lora };
 }
 
+/** What is ranked, and by what. */
+interface Basis {
+  rows: readonly Misconception[];
+  /** f32 [rows, dimensions] */
+  passages: Float32Array;
+  answers: readonly LabelledAnswer[];
+  /** f32 [answers, dimensions] */
+  answerVectors: Float32Array;
+}
+
+const NOTHING: Basis = { rows: [], passages: new Float32Array(), answers: [], answerVectors: new Float32Array() };
+
 export class Loaded {
   readonly bytes: ModelBytes;
   readonly adapter: readonly File[];
   readonly embedder: Embedder;
   readonly vectors: VectorStore;
   readonly parameters: number;
-  #rows: readonly Misconception[] = [];
-  #passages: Float32Array = new Float32Array();
+  #basis = NOTHING;
+  #examples: PageExamples | undefined;
   #ranker: Ranker | undefined;
   /** The last use of the ranker, whose buffers serve one at a time. */
   #ranked: Promise<unknown> = Promise.resolve();
@@ -112,31 +128,63 @@ export class Loaded {
 
   /** Makes `rows` what is ranked; gives how many names had to be embedded. A failure leaves the taxonomy before. */
   async embedTaxonomy(rows: readonly Misconception[], onProgress: OnProgress, signal: AbortSignal): Promise<number> {
-    const { embedder } = this;
-    const { gpu } = embedder;
-    const report = meter(onProgress, 'misconceptions', 'texts');
-    const { vectors, embedded } = await this.vectors.vectors(
-      rows.map(({ name }) => passageText(name)),
-      gpu.description.software ? SLICE.software : SLICE.gpu,
-      async (missing, before, total) => {
-        signal.throwIfAborted();
-        report(before, total);
-        const made = await embedder.embed(missing);
-        report(before + missing.length, total);
-        return made;
-      },
-    );
-    const ranker = rows.length ? await Ranker.create(gpu, vectors, embedder.dimensions, TOP) : undefined;
-    this.#ranker?.free();
-    this.#ranker = ranker;
-    this.#rows = rows;
-    this.#passages = vectors;
+    const texts = rows.map(({ name }) => passageText(name));
+    const { vectors, embedded } = await this.#embed(texts, 'misconceptions', SLICE.names, onProgress, signal);
+    await this.rankBy({ rows, passages: vectors });
     return embedded;
   }
 
-  /** The best `top` misconceptions for each question, best first; none without a taxonomy. */
+  /** Vectors of labelled answers, which `rankBy` takes. */
+  async embedLabelled(
+    answers: readonly LabelledAnswer[],
+    onProgress: OnProgress,
+    signal: AbortSignal,
+  ): Promise<Float32Array> {
+    const texts = answers.map(({ question }) => queryText(question));
+    return (await this.#embed(texts, 'labelled answers', SLICE.answers, onProgress, signal)).vectors;
+  }
+
+  #embed(texts: string[], what: string, software: number, onProgress: OnProgress, signal: AbortSignal) {
+    const { embedder } = this;
+    const report = meter(onProgress, what, 'texts');
+    const slice = embedder.gpu.description.software ? software : SLICE.gpu;
+    return this.vectors.vectors(texts, slice, async (missing, before, total) => {
+      signal.throwIfAborted();
+      report(before, total);
+      const made = await embedder.embed(missing);
+      report(before + missing.length, total);
+      return made;
+    });
+  }
+
+  /** Changes part of what is ranked, and by what. No ranking may be under way. A failure leaves all as it was. */
+  async rankBy(change: Partial<Basis>): Promise<void> {
+    const basis = { ...this.#basis, ...change };
+    const examples = examplesFor(basis.answers, basis.answerVectors, basis.rows);
+    const ranker = basis.rows.length ? await this.#makeRanker(basis.passages, examples, TOP) : undefined;
+    this.#ranker?.free();
+    this.#ranker = ranker;
+    this.#basis = basis;
+    this.#examples = examples;
+  }
+
+  #makeRanker(passages: Float32Array, examples: PageExamples | undefined, k: number): Promise<Ranker> {
+    const { gpu, dimensions } = this.embedder;
+    return Ranker.create(gpu, passages, dimensions, k, examples);
+  }
+
+  /** Labelled answers that are ranked by. */
+  get labelled(): number {
+    return this.#examples?.rows.length ?? 0;
+  }
+
+  /**
+   * The best `top` misconceptions for each question, best first; none without a taxonomy. A question's own labels are
+   * not looked at, as `lacuna rank --examples` does not.
+   */
   async rank(questions: readonly Question[], top: number): Promise<Ranked[][]> {
-    const rows = this.#rows;
+    const { rows, passages } = this.#basis;
+    const examples = this.#examples;
     if (!this.#ranker) return questions.map(() => []);
     const { embedder } = this;
     const queries = await embedder.embed(questions.map(queryText));
@@ -145,10 +193,13 @@ export class Loaded {
       let ranker = this.#ranker!;
       if (ranker.k < wanted) {
         ranker.free();
-        ranker = await Ranker.create(embedder.gpu, this.#passages, embedder.dimensions, wanted);
+        ranker = await this.#makeRanker(passages, examples, wanted);
         this.#ranker = ranker;
       }
-      return ranker.rank(queries);
+      return ranker.rank(
+        queries,
+        questions.map(({ question }) => examples?.originOf(question)),
+      );
     });
     this.#ranked = ranked.catch(() => {});
     return (await ranked).map(({ indices, scores }) =>
