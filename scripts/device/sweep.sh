@@ -5,7 +5,7 @@
 # 96 negatives). JOBS (4) at a time: one loads, judges or writes while others have the GPU. OPTIONS go to every `lacuna train` and
 # `rank`, such as --without-rationales. LIMIT: runs that are not done after so many seconds are
 # cut, and in no soup.
-# KEEP: where the soup is left.
+# KEEP: where the soup is left. EXAMPLES=1: each run is ranked with --examples too, as soups always are.
 # OUT/sweep.txt gets a line a run: after every epoch MAP@25, recall@25, MAP@25 of seen and of unseen names; the loss
 # of the last 100 steps; and two a soup: by names, and by names and the
 # other folds' labelled questions.
@@ -19,8 +19,8 @@ say() { echo "fold $fold, $1" | tee -a "$out/sweep.txt"; }
 four="const four = (r) => [r['map@25'], r['recall@25'], r.seen?.['map@25'], r.unseen?.['map@25']].map((v) => v?.toFixed(4).slice(1)).join(' ');"
 
 run() { # NAME SETTINGS
-  local name=$1 settings=$2 base="--train all --chunk-tokens 16384 --set epochs=4 negatives=256 lr=2e-4 seed=1"
-  case $settings in lora*) base="--set epochs=4 lr=1e-3 seed=1" settings=${settings#lora} ;; esac
+  local name=$1 settings=$2 made="--model $work/$1/model" base="--train all --chunk-tokens 16384 --set epochs=4 negatives=256 lr=2e-4 seed=1"
+  case $settings in lora*) base="--set epochs=4 lr=1e-3 seed=1" settings=${settings#lora} made="--model $model --adapter $work/$1/adapter" ;; esac
   # shellcheck disable=SC2086
   timeout --signal=INT --kill-after=30 "$((${LIMIT:-600} - SECONDS))" \
     node "$cli" train exp010 $base $settings ${OPTIONS:-} --model "$model" --data "$data" --fold "$fold" --checkpoint-every 60m --keep-memory 24 \
@@ -32,6 +32,8 @@ run() { # NAME SETTINGS
     const last = steps.slice(-100);
     const loss = last.reduce((sum, e) => sum + e.loss, 0) / last.length;
     console.log(...lines.filter((e) => e.type === 'epoch' && e.report).map((e) => four(e.report) + ' |'), 'loss', loss.toFixed(4), steps.length, 'steps,', Math.round(steps.at(-1)?.seconds), 's, done after', $SECONDS, 's');")"
+  # shellcheck disable=SC2086
+  [ -z "${EXAMPLES:-}" ] || say "$name, with --examples: $(judged "$name" $made --examples)"
 }
 
 soup() { # NAMES...
@@ -42,16 +44,17 @@ soup() { # NAMES...
   node "$cli" merge --soup "${folders[@]}" --out "$work/soup" --force >/dev/null 2>"$work/soup.log" || tail -n 2 "$work/soup.log"
   local made=$SECONDS
   [ -n "${KEEP:-}" ] && cp -r "$work/soup" "$KEEP"
-  say "soup of ${#folders[@]}, $name: $(judged), made after $made s, ranked after $SECONDS s"
-  say "the same, with --examples: $(judged --examples), ranked after $SECONDS s"
+  say "soup of ${#folders[@]}, $name: $(judged soup --model "$work/soup"), made after $made s, ranked after $SECONDS s"
+  say "the same, with --examples: $(judged soup --model "$work/soup" --examples), ranked after $SECONDS s"
 }
 
-judged() { # OPTIONS OF RANK...
-  rm -f "$work/soup.parquet"
+judged() { # NAME OPTIONS OF RANK...
+  local at=$work/$1.ranked
+  shift
+  rm -f "$at.parquet"
   # shellcheck disable=SC2086
-  node "$cli" rank --model "$work/soup" --data "$data" --fold "$fold" ${OPTIONS:-} "$@" --out "$work/soup.parquet" >/dev/null 2>"$work/soup.log" ||
-    tail -n 2 "$work/soup.log"
-  node "$cli" eval --predictions "$work/soup.parquet" --data "$data" --fold "$fold" --json |
+  node "$cli" rank --data "$data" --fold "$fold" ${OPTIONS:-} "$@" --out "$at.parquet" >/dev/null 2>"$at.log" || tail -n 2 "$at.log"
+  node "$cli" eval --predictions "$at.parquet" --data "$data" --fold "$fold" --json |
     node -e "$four console.log(four(JSON.parse(require('fs').readFileSync(0, 'utf8'))))"
 }
 

@@ -1,7 +1,7 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { loadEedi, readQuestions, type Taxonomy } from '../data/eedi.ts';
 import { examplesOfData, examplesOfFile } from './examples.ts';
 
@@ -10,38 +10,41 @@ const HEAD =
   'MisconceptionAId,MisconceptionBId,MisconceptionCId,MisconceptionDId';
 const taxonomy: Taxonomy = { ids: [7, 9, 12], names: ['Adds', 'Subtracts', 'Doubles'] };
 
-let dir: string;
-beforeAll(async () => {
-  dir = await mkdtemp(join(tmpdir(), 'lacuna-examples-'));
-});
-afterAll(() => rm(dir, { recursive: true }));
-
-async function csv(...rows: string[]): Promise<string> {
-  const path = join(dir, 'labelled.csv');
-  await writeFile(path, [HEAD, ...rows, ''].join('\n'));
-  return path;
+async function withCsv<T>(rows: readonly string[], use: (path: string) => Promise<T>): Promise<T> {
+  const dir = await mkdtemp(join(tmpdir(), 'lacuna-examples-'));
+  try {
+    const path = join(dir, 'labelled.csv');
+    await writeFile(path, [HEAD, ...rows, ''].join('\n'));
+    return await use(path);
+  } finally {
+    await rm(dir, { recursive: true });
+  }
 }
 
 describe('examples of a file', () => {
   test('are its labelled wrong options, with the question that they come from', async () => {
-    const path = await csv('3,Add,Sums,A,2 + 3,5,6,1,4,,9,7,', '4,Add,Sums,B,1 + 1,1,2,3,4,12,,,');
-    const { texts, rows, origins, originOf } = await examplesOfFile(path, taxonomy);
-    expect(rows).toEqual([2, 1, 0]);
-    expect(origins).toEqual([0, 1, 1]);
-    expect(texts[1]).toContain('<Question> 2 + 3 <Correct Answer> 5 <Incorrect Answer> 6 <Construct> Add');
-    const [first, second] = await readQuestions(path);
-    expect([originOf(first), originOf(second)]).toEqual([1, 0]);
-    // The same number in another file is another question.
-    expect(originOf({ ...first, text: '7 - 2' })).toBeUndefined();
+    const labelled = ['3,Add,Sums,A,2 + 3,5,6,1,4,,9,7,', '4,Add,Sums,B,1 + 1,1,2,3,4,12,,,'];
+    await withCsv(labelled, async (path) => {
+      const { texts, rows, origins, originOf } = await examplesOfFile(path, taxonomy);
+      expect(rows).toEqual([2, 1, 0]);
+      expect(origins).toEqual([0, 1, 1]);
+      expect(texts[1]).toContain('<Question> 2 + 3 <Correct Answer> 5 <Incorrect Answer> 6 <Construct> Add');
+      const [first, second] = await readQuestions(path);
+      expect([originOf(first), originOf(second)]).toEqual([1, 0]);
+      // The same number in another file is another question.
+      expect(originOf({ ...first, text: '7 - 2' })).toBeUndefined();
+    });
   });
 
-  test('without a label are refused, and a label of another taxonomy with its line', async () => {
-    await expect(examplesOfFile(await csv('3,Add,Sums,A,2 + 3,5,6,1,4,,,,'), taxonomy)).rejects.toThrow(
-      'labelled.csv: no wrong option has a label',
-    );
-    await expect(examplesOfFile(await csv('3,Add,Sums,A,2 + 3,5,6,1,4,,8,,'), taxonomy)).rejects.toThrow(
+  test.each([
+    ['without a label', '3,Add,Sums,A,2 + 3,5,6,1,4,,,,', 'labelled.csv: no wrong option has a label'],
+    [
+      'with one of another taxonomy',
+      '3,Add,Sums,A,2 + 3,5,6,1,4,,8,,',
       /labelled\.csv:2.*8 is not an id of the taxonomy/,
-    );
+    ],
+  ])('%s are refused', async (_, row, message) => {
+    await withCsv([row], (path) => expect(examplesOfFile(path, taxonomy)).rejects.toThrow(message));
   });
 });
 
