@@ -4,6 +4,7 @@ import type { Gpu } from '../../src/gpu/gpu.ts';
 import { Recorder } from '../../src/gpu/recorder.ts';
 import { fromHalf, toHalf } from '../../src/half.ts';
 import { EPS, expectClose, fromGpu, normal, poisoned, toGpu, uniform } from '../../test/numeric.ts';
+import type { Case as LinearCase } from './linear.check.ts';
 import { type HeldPlan, heldFits } from './linear.held.ts';
 import { product } from './linear.product.ts';
 import { dequantizeRef, linearRef } from './linear.ref.ts';
@@ -11,19 +12,10 @@ import { type SkinnyMatrixPlan, type SkinnyPlan, skinnyFits, skinnyMatrixFits } 
 import { type Linear, type LinearShape, shapeOf } from './linear.types.ts';
 import type { Q4Meta } from './weights.ts';
 
-export interface Case {
-  M: number;
-  rows?: number;
-  N: number;
-  K: number;
+/** A case of int4 W and f16 x. */
+export interface Case extends Omit<LinearCase, 'w' | 'x' | 'perm'> {
   meta: Q4Meta;
   group: number;
-  y?: 'f32';
-  bias?: boolean;
-  add?: boolean;
-  scale?: number;
-  before?: number;
-  after?: number;
   /** x and W as large as they get, instead of random ones of many sizes. */
   large?: boolean;
 }

@@ -2,6 +2,7 @@
 import { join } from 'node:path';
 import type { Command } from 'commander';
 import {
+  type EediData,
   type Letter,
   loadEedi,
   type Pair,
@@ -11,6 +12,7 @@ import {
   readTaxonomy,
   type Taxonomy,
 } from '../data/eedi.ts';
+import { EXAMPLES_WEIGHT } from '../data/labelled.ts';
 import { writePredictions } from '../data/predictions.ts';
 import { queryParts, queryText } from '../data/prompt.ts';
 import { UserError } from '../errors.ts';
@@ -93,7 +95,7 @@ export function rankCommand(program: Command): void {
       '--examples [file]',
       'rank by labelled questions too: a name scores as the mean of its own cosine and that of the closest question that bears it. A CSV in Eedi’s columns; with --data the folder’s own, of all folds but --fold. A question’s own labels are never looked at',
     )
-    .option('--examples-weight <w>', 'their share of that mean, from 0 to 1', fraction, 0.5)
+    .option('--examples-weight <w>', 'their share of that mean, from 0 to 1', fraction, EXAMPLES_WEIGHT)
     .option('--top <n>', 'how many to list', positive, 25)
     .option('--out <file>', 'write predictions: .parquet, .csv or .json')
     .option('--no-cache', 'embed the taxonomy anew instead of keeping its vectors')
@@ -111,26 +113,23 @@ Examples:
     .action(async (o: RankOptions) => {
       const { taxonomy, queries, examples } = await readJob(o);
       const path = await locateModel(o.model);
-      if (o.dryRun)
-        return printEstimate(
-          await dryRun(path, [...taxonomy.names, ...(examples?.texts ?? []), ...queries.map((q) => q.text)], o),
-          o.json,
-        );
+      const known = [...taxonomy.names, ...(examples?.texts ?? [])];
+      if (o.dryRun) return printEstimate(await dryRun(path, [...known, ...queries.map((q) => q.text)], o), o.json);
       const embedder = await readyEmbedder(path, o);
-      const passages = await embedPassages(embedder, taxonomy.names, path, o);
-      const labelled = examples && (await embedPassages(embedder, examples.texts, path, o, 'examples'));
+      const { gpu, dimensions } = embedder;
+      const kept = await embedPassages(embedder, known, path, o, examples && 'taxonomy and examples');
+      const passages = kept.subarray(0, taxonomy.names.length * dimensions);
       const vectors = await embedWithProgress(
         embedder,
         queries.map((q) => q.text),
         'questions',
       );
-      const ranker = await Ranker.create(
-        embedder.gpu,
-        passages,
-        embedder.dimensions,
-        o.top,
-        examples && { ...examples, vectors: labelled!, weight: o.examplesWeight },
-      );
+      const labelled = examples && {
+        ...examples,
+        vectors: kept.subarray(passages.length),
+        weight: o.examplesWeight,
+      };
+      const ranker = await Ranker.create(gpu, passages, dimensions, o.top, labelled);
       const origins = queries.map(({ question }) => question && examples?.originOf(question));
       const rankings = await ranker.rank(vectors, origins);
       if (o.out) {
@@ -151,7 +150,7 @@ Examples:
         })),
       }));
       if (o.json) {
-        const { tier } = embedder.gpu.caps;
+        const { tier } = gpu.caps;
         const used = examples && { examples: { count: examples.texts.length, weight: o.examplesWeight } };
         process.stdout.write(
           `${JSON.stringify({ model: o.model, tier, adapter: o.adapter ?? null, ...used, results })}\n`,
@@ -199,11 +198,8 @@ async function readJob(o: RankOptions): Promise<Job> {
     if (o.fold !== undefined && !folds.includes(o.fold))
       throw new UserError(`--fold ${o.fold}: ${o.data} has folds ${folds.join(', ')}`);
     const chosen = pairs.filter((p) => o.fold === undefined || p.fold === o.fold);
-    const examples =
-      o.examples === true
-        ? examplesOfData(data, o.fold, !o.withoutRationales)
-        : o.examples && (await examplesOfFile(o.examples, taxonomy));
-    return { taxonomy, queries: chosen.map((p) => toQuery(p, !o.withoutRationales)), examples: examples || undefined };
+    const examples = await readExamples(o, taxonomy, data);
+    return { taxonomy, queries: chosen.map((p) => toQuery(p, !o.withoutRationales)), examples };
   }
   // The model that comes along knows the taxonomy that comes along, and no other.
   const taxonomyFile = o.taxonomy ?? (shippedModel(o.model) ? sampleTaxonomy() : undefined);
@@ -212,9 +208,7 @@ async function readJob(o: RankOptions): Promise<Job> {
       `--taxonomy is missing: a CSV with MisconceptionId and MisconceptionName, such as ${sampleTaxonomy()}`,
     );
   const taxonomy = await readTaxonomy(taxonomyFile);
-  if (o.examples === true)
-    throw new UserError('--examples needs a CSV of labelled questions, or --data with a folder of them');
-  const examples = o.examples ? await examplesOfFile(o.examples, taxonomy) : undefined;
+  const examples = await readExamples(o, taxonomy);
   if (input !== undefined) {
     const pairs = pivot(await readQuestions(input));
     if (!pairs.length) throw new UserError(`${input}: has no wrong option to rank`);
@@ -231,6 +225,14 @@ async function readJob(o: RankOptions): Promise<Job> {
   return { taxonomy, queries: [{ text }], examples };
 }
 
+/** What --examples names: a file, or the folder of --data itself. */
+async function readExamples(o: RankOptions, taxonomy: Taxonomy, data?: EediData): Promise<LabelledTexts | undefined> {
+  if (o.examples === undefined) return undefined;
+  if (o.examples !== true) return examplesOfFile(o.examples, taxonomy);
+  if (!data) throw new UserError('--examples needs a CSV of labelled questions, or --data with a folder of them');
+  return examplesOfData(data, o.fold, !o.withoutRationales);
+}
+
 const toQuery = (pair: Pair, rationale: boolean): Query => ({
   questionId: pair.questionId,
   answer: pair.answer,
@@ -239,20 +241,20 @@ const toQuery = (pair: Pair, rationale: boolean): Query => ({
   text: queryText(queryParts(pair, { rationale })),
 });
 
-/** Vectors of names, or of examples: from the cache as far as they are there, unless --no-cache. */
+/** Vectors of names and examples: from the cache as far as they are there, unless --no-cache. */
 export async function embedPassages(
   embedder: Embedder,
-  names: readonly string[],
+  texts: readonly string[],
   path: string,
   o: ModelOptions & { cache: boolean },
   label = 'taxonomy',
 ): Promise<Float32Array> {
-  if (!o.cache) return embedWithProgress(embedder, names, label);
+  if (!o.cache) return embedWithProgress(embedder, texts, label);
   const { maxLength, pooling, gpu, dimensions } = embedder;
   // Undefined they leave no trace in the key, so that vectors from before there was a --tuned or --activations count.
   const { quantize, tuned, activations } = o;
   const settings = { maxLength, pooling, quantize, activation: gpu.activation, tuned, activations };
   const key = await fingerprint(await modelFiles(path, o.adapter), settings);
   const cache = await VectorCache.open(join(modelCacheDir(), '..', 'vectors'), key, dimensions);
-  return cache.vectors(names, (missing) => embedWithProgress(embedder, missing, label));
+  return cache.vectors(texts, (missing) => embedWithProgress(embedder, missing, label));
 }

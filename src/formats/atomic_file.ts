@@ -7,8 +7,8 @@ import { fileError } from './file_source.ts';
 
 /**
  * A file to be written, in pieces: at once, or as they are made, each left as it is until the next but one is asked
- * for. Or one with the bytes of another that is only ever
- * replaced and never written into: where it can be, the two are one file of two names.
+ * for. Or one with the bytes of another that is only ever replaced and never written into: where it can be, the two are
+ * one file of two names.
  */
 export type FileToWrite = { readonly path: string } & (
   | { readonly chunks: Iterable<Uint8Array | string> | AsyncIterable<Uint8Array | string> }

@@ -1,10 +1,7 @@
 /** Labelled answers as the ranker's examples: those whose misconception the taxonomy still has. */
-import { labelledTexts } from '../../src/data/labelled.ts';
+import { EXAMPLES_WEIGHT, labelledTexts } from '../../src/data/labelled.ts';
 import type { Examples } from '../../src/retrieve/examples.ts';
 import type { LabelledAnswer, Misconception } from './api.ts';
-
-/** The examples' share of a score, as `lacuna rank --examples` has it. */
-const WEIGHT = 0.5;
 
 /**
  * Each answer's row of the taxonomy; undefined where no row has that id and that name: another taxonomy may number
@@ -34,5 +31,5 @@ export function examplesFor(
   used.forEach(({ i }, at) => {
     own.set(vectors.subarray(i * d, (i + 1) * d), at * d);
   });
-  return { ...labelledTexts(used), vectors: own, weight: WEIGHT };
+  return { ...labelledTexts(used), vectors: own, weight: EXAMPLES_WEIGHT };
 }
