@@ -22,7 +22,7 @@ import type { Embedder } from '../infer/embedder.ts';
 import { fingerprint, VectorCache } from '../infer/vector_cache.ts';
 import { modelFiles } from '../model/open.ts';
 import { Ranker } from '../retrieve/ranker.ts';
-import { examplesOfData, examplesOfFile, type LabelledTexts } from './examples.ts';
+import { type ExampleTexts, examplesOfData, examplesOfFile } from './examples.ts';
 import {
   dryRun,
   embedWithProgress,
@@ -182,7 +182,7 @@ export function formatRanking({ questionId, answer, ranking }: RankedRow): strin
 interface Job {
   taxonomy: Taxonomy;
   queries: Query[];
-  examples?: LabelledTexts;
+  examples?: ExampleTexts;
 }
 
 async function readJob(o: RankOptions): Promise<Job> {
@@ -226,7 +226,7 @@ async function readJob(o: RankOptions): Promise<Job> {
 }
 
 /** What --examples names: a file, or the folder of --data itself. */
-async function readExamples(o: RankOptions, taxonomy: Taxonomy, data?: EediData): Promise<LabelledTexts | undefined> {
+async function readExamples(o: RankOptions, taxonomy: Taxonomy, data?: EediData): Promise<ExampleTexts | undefined> {
   if (o.examples === undefined) return undefined;
   if (o.examples !== true) return examplesOfFile(o.examples, taxonomy);
   if (!data) throw new UserError('--examples needs a CSV of labelled questions, or --data with a folder of them');
