@@ -52,14 +52,14 @@ const json = (response: ServerResponse, value: unknown): true => {
 
 const fromOf = (request: IncomingMessage) => Number(/^bytes=(\d+)-/.exec(request.headers.range ?? '')?.[1] ?? 0);
 
-/** Sends `bytes` of the weights from where the request wants them, then cuts the connection. */
+/** Sends `bytes` of the weights from where the request wants them, and cuts the connection when a busy tab has read them too. */
 function cut(request: IncomingMessage, response: ServerResponse, bytes: number): true {
   const from = fromOf(request);
   response.writeHead(from ? 206 : 200, {
     'content-length': weights.length - from,
     ...(from && { 'content-range': `bytes ${from}-${weights.length - 1}/${weights.length}` }),
   });
-  response.write(weights.subarray(from, from + bytes), () => setTimeout(() => response.destroy(), 20));
+  response.write(weights.subarray(from, from + bytes), () => setTimeout(() => response.destroy(), 300));
   return true;
 }
 
