@@ -82,21 +82,23 @@ export function activationBytes(c: ModelConfig, activation: 'f16' | 'f32'): { pe
   return { perToken: bytes.reduce((a, b) => a + b, 0), widest: Math.max(...bytes) };
 }
 
+type Pass = 'forward' | 'backward';
+
 /**
  * Bytes a token that products of many rows on subgroup matrices (linear.tall.ts) may hold beside the activations: their
  * left operands in tiles, one of each width.
  */
-export function tileBytes(c: ModelConfig, pass: 'forward' | 'backward'): number {
+export function tileBytes(c: ModelConfig, pass: Pass): number {
   const [mixed, qkv] = [c.heads * c.headDim, (c.heads + 2 * c.kvHeads) * c.headDim];
   const widths = pass === 'forward' ? [c.hiddenSize, mixed, c.ffnSize] : [c.hiddenSize, qkv, 2 * c.ffnSize];
   return 2 * [...new Set(widths)].reduce((a, b) => a + b, 0);
 }
 
-/** Bytes that products in i8 hold beside the activations: rows of each width a token, and a layer's weights. */
-export function int8Bytes(c: ModelConfig): { perToken: number; weights: number } {
+/** Bytes that products in i8 hold beside the activations: rows of each width a token, and a layer's weights, for each pass. */
+export function int8Bytes(c: ModelConfig, passes: readonly Pass[]): { perToken: number; weights: number } {
   const [mixed, qkv] = [c.heads * c.headDim, (c.heads + 2 * c.kvHeads) * c.headDim];
   const weights = c.hiddenSize * (qkv + mixed + 3 * c.ffnSize);
-  return { perToken: tileBytes(c, 'forward') / 2, weights };
+  return { perToken: passes.reduce((n, pass) => n + tileBytes(c, pass) / 2, 0), weights: passes.length * weights };
 }
 
 /** Room for batches of up to `maxTokens` tokens, in sequences of up to `maxLength`. */
