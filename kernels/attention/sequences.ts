@@ -29,7 +29,7 @@ export class Sequences {
   readonly tokens: Dim;
   /** x: S, its sequences. */
   readonly count: Dim;
-  /** u32 [maxTokens] */
+  /** u32 [maxTokens]: each token's row of the embedding, which is its id unless `rows` says otherwise. */
   readonly ids: Tensor;
   /** u32 [maxTokens]: each token's place in its own sequence. */
   readonly positions: Tensor;
@@ -37,12 +37,15 @@ export class Sequences {
   readonly starts: Tensor;
   readonly maxTokens: number;
   readonly maxSequences: number;
+  /** The embedding's own, where it has only some tokens' rows. */
+  readonly rows: ReadonlyMap<number, number> | undefined;
   readonly #gpu: Gpu;
   readonly #cuts: { cut: Required<Cut>; tiles: Tiles }[] = [];
   #batchStarts: Uint32Array = new Uint32Array(1);
 
-  constructor(gpu: Gpu, maxTokens: number, maxSequences: number) {
+  constructor(gpu: Gpu, maxTokens: number, maxSequences: number, rows?: ReadonlyMap<number, number>) {
     this.#gpu = gpu;
+    this.rows = rows;
     this.maxTokens = maxTokens;
     this.maxSequences = maxSequences;
     this.tokens = gpu.dim('tokens');
@@ -75,7 +78,7 @@ export class Sequences {
     count.set(tiles.length / 4);
   }
 
-  /** Loads one batch; every sequence has at least one token, and all fit the capacity. */
+  /** Loads one batch of token ids; every sequence has at least one token, all fit the capacity and have their rows. */
   set(batch: readonly ArrayLike<number>[]): void {
     const total = batch.reduce((n, s) => n + s.length, 0);
     if (total > this.maxTokens || batch.length > this.maxSequences || batch.some((s) => s.length === 0))
@@ -89,7 +92,10 @@ export class Sequences {
       const start = starts[s];
       const end = (starts[s + 1] = start + sequence.length);
       ids.set(sequence, start);
-      for (let i = start; i < end; i++) positions[i] = i - start;
+      for (let i = start; i < end; i++) {
+        positions[i] = i - start;
+        if (this.rows) ids[i] = rowOf(this.rows, ids[i]);
+      }
     });
     this.#gpu.write(this.ids, ids);
     this.#gpu.write(this.positions, positions);
@@ -103,4 +109,10 @@ export class Sequences {
   free(): void {
     this.#gpu.free(this.ids, this.positions, this.starts, ...this.#cuts.map(({ tiles }) => tiles.list));
   }
+}
+
+function rowOf(rows: ReadonlyMap<number, number>, id: number): number {
+  const row = rows.get(id);
+  if (row === undefined) throw new Error(`token ${id} is none of the ${rows.size} whose embeddings were loaded`);
+  return row;
 }

@@ -9,9 +9,15 @@ import source from './embed.wgsl' with { type: 'text' };
 export interface EmbedTable {
   vocab: number;
   C: number;
+  /** Of a table that has only some tokens' rows: which row is which id's. Without it, id i's is row i. */
+  rows?: ReadonlyMap<number, number>;
   /** Together they hold every row once; f16 or f32 [count, C], C even where f16. */
   chunks: readonly EmbedChunk[];
 }
+
+/** `rows` of a table whose row i is that of the ith of `ids`. */
+export const rowsOfTokens = (ids: Uint32Array): ReadonlyMap<number, number> =>
+  new Map(Array.from(ids, (id, row) => [id, row]));
 
 export interface EmbedChunk {
   first: number;
@@ -20,7 +26,7 @@ export interface EmbedChunk {
 }
 
 export interface Embed {
-  /** u32 [T], each below the table's vocab; rows of other ids are not written */
+  /** u32 [T]: rows of the table, each below its vocab; rows of h with others are not written */
   ids: Tensor;
   table: EmbedTable;
   /** f32 [T, C] */

@@ -30,6 +30,7 @@ import { loadCheckpoint, saveCheckpoint } from '../train/run_checkpoint.ts';
 import { contentFingerprint, type RunConfig } from '../train/run_config.ts';
 import type { EpochOutput, RunFolder } from '../train/run_folder.ts';
 import type { Settings } from '../train/settings.ts';
+import { tokensOf } from '../train/tokens.ts';
 import type { Trainable } from '../train/trainable.ts';
 import { trainedWeights } from '../train/trained_weights.ts';
 import { chunkTokensFor, DEFAULT_KEEP_BYTES, mostBatchTokens, Trainer } from '../train/trainer.ts';
@@ -237,7 +238,11 @@ async function openSession(gpu: Gpu, opened: OpenedJob, folder: RunFolder, repor
   const { job, source, adapter, tokenizer, prepared } = opened;
   const { checkpoint } = source;
   const load = () =>
-    loadModel(gpu, checkpoint, { exact: true, onProgress: (done, total) => reporter.phase('load', done, total, 'B') });
+    loadModel(gpu, checkpoint, {
+      exact: true,
+      tokens: tokensOf(prepared.data),
+      onProgress: (done, total) => reporter.phase('load', done, total, 'B'),
+    });
   const trainable =
     job.train === 'all'
       ? await allWeights(gpu, checkpoint, (done, total) => reporter.phase('load', done, total, 'weights'))

@@ -14,6 +14,7 @@ import type { Gpu } from '../gpu/gpu.ts';
 import { type KernelTime, Recorder, type Recording } from '../gpu/recorder.ts';
 import { type Activations, activationBytes, activations, forward } from '../model/decoder.ts';
 import { type EmbeddingActivations, embedding, embeddingActivations } from '../model/embedding.ts';
+import { requireKnown } from '../model/load.ts';
 import type { Tokenizer } from '../model/tokenizer.ts';
 import { freeModel, linears, type ModelWeights } from '../model/weights.ts';
 import { packBatches } from './batches.ts';
@@ -114,7 +115,7 @@ export class Embedder {
       requireInt8(gpu);
       await measureInt8(gpu, linears(model));
     }
-    const seqs = new Sequences(gpu, batchTokens, Math.min(batchTokens, 4096));
+    const seqs = new Sequences(gpu, batchTokens, Math.min(batchTokens, 4096), model.embed.rows);
     const s = activations(gpu, config, batchTokens, maxLength);
     const vectors = embeddingActivations(gpu, seqs, config.hiddenSize);
 
@@ -162,13 +163,7 @@ export class Embedder {
     tokens: readonly Uint32Array[],
     onProgress?: (done: number, total: number) => void,
   ): Promise<Float32Array> {
-    const { vocabSize } = this.model.config;
-    for (const ids of tokens)
-      for (const id of ids)
-        if (id >= vocabSize)
-          throw new UserError(
-            `the tokenizer gives token ${id}, and the model knows ${vocabSize}: they belong to different models`,
-          );
+    for (const ids of tokens) requireKnown(ids, this.model.config);
     const lengths = tokens.map((t) => t.length);
     const total = lengths.reduce((a, b) => a + b, 0);
     const d = this.dimensions;

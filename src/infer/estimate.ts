@@ -2,8 +2,10 @@
 import type { ModelConfig } from '../formats/config.ts';
 import type { Checkpoint } from '../formats/stored.ts';
 import type { Caps } from '../gpu/adapter.ts';
+import { BYTES } from '../gpu/tensor.ts';
 import { activationBytes, int8Bytes, tileBytes } from '../model/decoder.ts';
-import { layerPaths } from '../model/load.ts';
+import { denseType } from '../model/fill.ts';
+import { type LoadOptions, layerPaths } from '../model/load.ts';
 
 export interface Estimate {
   parameters: number;
@@ -27,12 +29,15 @@ export function forwardFlops(c: ModelConfig, lengths: ArrayLike<number>): number
   return flops;
 }
 
-/** Bytes the weights take on the GPU: int4 with its scales, or dense. */
-export function weightBytes(checkpoint: Checkpoint, caps: Caps, quantize: boolean): number {
+/** Bytes the weights take on the GPU as loadModel loads them: int4 with its scales, or dense; of the embedding `rows` rows. */
+export function weightBytes(
+  checkpoint: Checkpoint,
+  caps: Caps,
+  { quantize, exact, rows }: Pick<LoadOptions, 'quantize' | 'exact'> & { rows?: number } = {},
+): number {
   const { config } = checkpoint;
-  const dense = (source: { kind: string; dtype?: string }) =>
-    source.kind === 'dense' && source.dtype === 'F32' && !caps.f16 ? 4 : 2;
-  let total = config.vocabSize * config.hiddenSize * dense(checkpoint.dense('embed_tokens'));
+  const dense = (source: { kind: string; dtype?: string }) => BYTES[denseType({ caps }, source, exact)];
+  let total = (rows ?? config.vocabSize) * config.hiddenSize * dense(checkpoint.dense('embed_tokens'));
   for (let i = 0; i < config.layers; i++)
     for (const path of Object.values(layerPaths(i)).flat()) {
       const s = checkpoint.linear(path);
@@ -60,7 +65,7 @@ export function estimate(
 ): Estimate {
   const { config } = checkpoint;
   const { lengths, batchTokens } = job;
-  const weights = weightBytes(checkpoint, caps, job.quantize);
+  const weights = weightBytes(checkpoint, caps, { quantize: job.quantize ? 'q4' : undefined });
   const int8 = job.int8 ? int8Bytes(config, ['forward']) : undefined;
   const tiles = int8 ? int8.perToken : caps.matrix ? tileBytes(config, 'forward') : 0;
   const perToken = activationBytes(config, caps.f16 ? 'f16' : 'f32').perToken + tiles;

@@ -194,6 +194,7 @@ export function upToDown(
 
 /** Token ids to the residual stream after the last layer, before the final norm. */
 export function forward(r: Recorder, w: ModelWeights, s: Activations, seqs: Sequences, t: ForwardOptions = {}): void {
+  if (seqs.rows !== w.embed.rows) throw new Error('the sequences are of another embedding than the model');
   embed(r, { ids: seqs.ids, table: w.embed, h: s.h, rows: seqs.tokens });
   t.probe?.(r, 0);
   w.layers.forEach((l, i) => {

@@ -31,7 +31,11 @@ export function formOf(gpu: Gpu, s: StoredLinear, { quantize, exact }: { quantiz
  * f16 halves every read of a weight and loses nothing a 16-bit source had; f32 sources keep f32 where activations do,
  * and so do ggml's blocks, whose numbers have up to 19 bits, where `exact` asks for it.
  */
-export function denseType(gpu: Gpu, s: { kind: string; dtype?: string }, exact = false): 'f16' | 'f32' {
+export function denseType(
+  gpu: { caps: Pick<Gpu['caps'], 'f16'> },
+  s: { kind: string; dtype?: string },
+  exact = false,
+): 'f16' | 'f32' {
   const wide = s.kind === 'ggml' ? exact : s.dtype === 'F32';
   return wide && !gpu.caps.f16 ? 'f32' : 'f16';
 }

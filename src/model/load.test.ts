@@ -8,7 +8,7 @@ import { openCheckpoint } from '../formats/checkpoint_file.ts';
 import { dequantize } from '../formats/dequantize.ts';
 import type { Gpu } from '../gpu/gpu.ts';
 import { fromHalf } from '../half.ts';
-import { loadModel } from './load.ts';
+import { type LoadOptions, loadModel } from './load.ts';
 import { freeModel, projections } from './weights.ts';
 
 /** The weight's values in float64, [N, K] in the model's order of inputs. */
@@ -34,6 +34,17 @@ async function q4Values(gpu: Gpu, w: Q4Weight): Promise<Float64Array> {
         w.meta === 'offset32' ? floats[2 * g] * q + floats[2 * g + 1] : w.meta === 'zero16' ? a * (q - b) : a * q + b;
     }
   return out;
+}
+
+/** The same GPU, but one whose weights must fit bindings of so many bytes. */
+function narrow(gpu: Gpu, maxBinding: number): Gpu {
+  return new Proxy(gpu, {
+    get(target, name) {
+      if (name === 'caps') return { ...gpu.caps, maxBinding };
+      const value = Reflect.get(target, name);
+      return typeof value === 'function' ? value.bind(target) : value;
+    },
+  });
 }
 
 describeGpus('loading', (gpu) => {
@@ -86,6 +97,53 @@ describeGpus('loading', (gpu) => {
       }
     }
     freeModel(g, model);
+    await checkpoint.close();
+  });
+
+  test.each(goldenModels())('%s: of the embedding, the rows of some tokens', async (name) => {
+    const g = gpu();
+    const checkpoint = await openCheckpoint(goldenPath(name));
+    const { vocabSize, hiddenSize: C } = checkpoint.config;
+    const tokens = Uint32Array.from({ length: vocabSize }, (_, id) => id).filter((id) => id % 7 === 2 || id < 5);
+    const bitsOf = async (on: Gpu, options: LoadOptions) => {
+      const before = g.allocated;
+      const model = await loadModel(on, checkpoint, options);
+      const { chunks, rows, vocab } = model.embed;
+      const read: number[][] = [];
+      for (const { first, count, data } of chunks) {
+        expect(first).toBe(read.length);
+        const bits = [...(await g.read(data))];
+        for (let i = 0; i < count; i++) read.push(bits.slice(i * C, (i + 1) * C));
+      }
+      const [bytes, allocated] = [chunks.reduce((n, { data }) => n + data.bytes, 0), g.allocated - before];
+      freeModel(g, model);
+      expect(read.length).toBe(vocab);
+      return { read, rows, bytes, allocated, chunks: chunks.length };
+    };
+    const whole = await bitsOf(g, {});
+    expect([whole.rows, whole.read.length, whole.chunks]).toEqual([undefined, vocabSize, 1]);
+    const wanted = [...tokens].map((id) => whole.read[id]);
+    const some = await bitsOf(g, { tokens });
+    expect(some.read).toEqual(wanted);
+    expect([...some.rows!]).toEqual([...tokens].map((id, row) => [id, row]));
+    expect(whole.allocated - some.allocated).toBe(whole.bytes - some.bytes);
+    if (/gptq|awq/.test(name)) return checkpoint.close();
+    const cut = await bitsOf(narrow(g, (whole.bytes / vocabSize) * 10), { tokens });
+    expect(cut.read).toEqual(wanted);
+    expect(cut.chunks).toBe(Math.ceil(tokens.length / 10));
+    await checkpoint.close();
+  });
+
+  test('a token that the model does not know is named, and a head needs all', async () => {
+    const checkpoint = await openCheckpoint(goldenPath('qwen2-f32'));
+    const load = (options: LoadOptions) => loadModel(gpu(), checkpoint, options);
+    const { vocabSize } = checkpoint.config;
+    const before = gpu().allocated;
+    await expect(load({ tokens: Uint32Array.of(1, vocabSize) })).rejects.toThrow(
+      `the tokenizer gives token ${vocabSize}, and the model knows ${vocabSize}`,
+    );
+    await expect(load({ tokens: Uint32Array.of(1), head: true })).rejects.toThrow('a head needs the whole embedding');
+    expect(gpu().allocated).toBe(before);
     await checkpoint.close();
   });
 

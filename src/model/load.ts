@@ -2,11 +2,13 @@
  * Loads a checkpoint: walks the decoder's tensors in order and streams each to the GPU, repacked there by the kernels
  * of kernels/repack. Host memory is bounded by a chunk of a few MiB, not by the model.
  */
-import type { EmbedTable } from '../../kernels/embed/embed.ts';
+import { type EmbedTable, rowsOfTokens } from '../../kernels/embed/embed.ts';
 import type { DenseWeight, Weight } from '../../kernels/linear/weights.ts';
 import { UserError } from '../errors.ts';
+import type { ModelConfig } from '../formats/config.ts';
 import { unpackDense } from '../formats/dequantize.ts';
-import type { Checkpoint, StoredLinear } from '../formats/stored.ts';
+import { pickRows } from '../formats/picked_rows.ts';
+import type { Checkpoint, StoredDense, StoredLinear } from '../formats/stored.ts';
 import type { TensorInfo } from '../formats/tensor.ts';
 import type { Gpu } from '../gpu/gpu.ts';
 import { BYTES, type Tensor } from '../gpu/tensor.ts';
@@ -21,6 +23,8 @@ export interface LoadOptions {
   exact?: boolean;
   /** Load the language-model head too. */
   head?: boolean;
+  /** Of the embedding, load the rows of these tokens alone: ids in ascending order, each once. Not with a head. */
+  tokens?: Uint32Array;
   /** Bytes of the files read so far, and how many there are to read. */
   onProgress?: (done: number, total: number) => void;
 }
@@ -51,12 +55,20 @@ class Loader {
   readonly #gpu: Gpu;
   readonly #checkpoint: Checkpoint;
   readonly #options: LoadOptions;
+  /** [vocab, hidden], or the rows of `tokens` alone. */
+  readonly #embed: StoredDense;
 
   constructor(gpu: Gpu, checkpoint: Checkpoint, options: LoadOptions) {
     this.#gpu = gpu;
     this.#checkpoint = checkpoint;
     this.#options = options;
-    this.up = new Upload(gpu, checkpoint.name, bytesToRead(checkpoint, options.head ?? false), options.onProgress);
+    const { tokens, head = false } = options;
+    if (tokens && head) throw new Error('a head needs the whole embedding');
+    if (tokens) requireKnown(tokens, checkpoint.config);
+    const embed = checkpoint.dense('embed_tokens');
+    this.#embed = tokens ? pickRows(embed, tokens) : embed;
+    const total = this.#embed.data.length + linearBytes(checkpoint, head);
+    this.up = new Upload(gpu, checkpoint.name, total, options.onProgress);
   }
 
   async load(): Promise<ModelWeights> {
@@ -93,9 +105,10 @@ class Loader {
 
   /** The embedding, cut by rows where one binding cannot hold it. */
   async #embedding(): Promise<EmbedTable> {
-    const { vocabSize: vocab, hiddenSize: C } = this.#checkpoint.config;
-    const stored = this.#checkpoint.dense('embed_tokens');
-    const dtype = denseType(this.#gpu, stored, this.#options.exact);
+    const { tokens, exact } = this.#options;
+    const stored = this.#embed;
+    const [vocab, C] = stored.shape;
+    const dtype = denseType(this.#gpu, stored, exact);
     const most = Math.floor(this.#gpu.caps.maxBinding / (C * BYTES[dtype]));
     const chunks: EmbedTable['chunks'][number][] = [];
     for (let first = 0; first < vocab; first += most) {
@@ -104,7 +117,7 @@ class Loader {
       await fillDense(this.up, data, stored, first, count, 0);
       chunks.push({ first, count, data });
     }
-    return { vocab, C, chunks };
+    return { vocab, C, chunks, rows: tokens && rowsOfTokens(tokens) };
   }
 
   /** Linears on the same input, as one weight where their forms are alike and one binding holds them. */
@@ -189,13 +202,21 @@ const infos = (s: StoredLinear): TensorInfo[] =>
 
 const hasActOrder = (s: StoredLinear): boolean => s.kind === 'gptq' && s.gIdx !== undefined;
 
-/** Bytes of weights that loading reads, for the progress. */
-function bytesToRead(checkpoint: Checkpoint, head: boolean): number {
+/** Throws a UserError for a token that the model has no embedding of. */
+export function requireKnown(ids: Uint32Array, { vocabSize }: Pick<ModelConfig, 'vocabSize'>): void {
+  for (const id of ids)
+    if (id >= vocabSize)
+      throw new UserError(
+        `the tokenizer gives token ${id}, and the model knows ${vocabSize}: they belong to different models`,
+      );
+}
+
+/** Bytes of the linears that loading reads, for the progress. */
+function linearBytes(checkpoint: Checkpoint, head: boolean): number {
   const { config } = checkpoint;
   const paths = Array.from({ length: config.layers }, (_, i) => Object.values(layerPaths(i)).flat()).flat();
   if (head && !config.tiedHead) paths.push('lm_head');
-  const linears = paths.flatMap((path) => infos(checkpoint.linear(path)));
-  return [checkpoint.dense('embed_tokens').data, ...linears].reduce((n, t) => n + t.length, 0);
+  return paths.flatMap((path) => infos(checkpoint.linear(path))).reduce((n, t) => n + t.length, 0);
 }
 
 /** The head of a tied model is its embedding. */

@@ -1,4 +1,5 @@
 /** A model of any shape with random int4 weights, made on the spot: for benchmarks of shapes whose weights are not at hand. */
+import { rowsOfTokens } from '../../kernels/embed/embed.ts';
 import type { ModelConfig } from '../formats/config.ts';
 import type { Gpu } from '../gpu/gpu.ts';
 import { BYTES, type DType, elements } from '../gpu/tensor.ts';
@@ -37,8 +38,14 @@ const BLOCK = 1 << 16;
 /**
  * Random weights, groups of `group`, scaled so that activations neither die nor explode. `vocab`: rows of the
  * embedding, by default a few that stand for the whole table, since gathering reads one row a token whatever its size.
+ * `tokens` instead: the rows of these alone, as loadModel has them.
  */
-export function syntheticModel(gpu: Gpu, config: ModelConfig, group: number, { vocab = 1024 } = {}): ModelWeights {
+export function syntheticModel(
+  gpu: Gpu,
+  config: ModelConfig,
+  group: number,
+  { vocab = 1024, tokens }: { vocab?: number; tokens?: Uint32Array } = {},
+): ModelWeights {
   let state = 1;
   const random = () => (state = (Math.imul(state, 1664525) + 1013904223) >>> 0);
   const block = Uint32Array.from({ length: BLOCK }, random);
@@ -82,7 +89,8 @@ export function syntheticModel(gpu: Gpu, config: ModelConfig, group: number, { v
     };
   });
   const half = (u: number) => toHalf((u / 2 ** 31 - 1) * 0.5);
-  const data = repeated('embed_tokens', 'f16', [vocab, C], Uint16Array.from(block, half));
-  const embed = { vocab, C, chunks: [{ first: 0, count: vocab, data }] };
-  return { config: { ...config, vocabSize: vocab }, embed, layers, norm: ones() };
+  const count = tokens?.length ?? vocab;
+  const data = repeated('embed_tokens', 'f16', [count, C], Uint16Array.from(block, half));
+  const embed = { vocab: count, C, chunks: [{ first: 0, count, data }], rows: tokens && rowsOfTokens(tokens) };
+  return { config: { ...config, vocabSize: tokens ? config.vocabSize : vocab }, embed, layers, norm: ones() };
 }

@@ -15,10 +15,11 @@ import { chunksOf } from './chunks.ts';
 import type { TrainingData } from './events.ts';
 import { BYTES_PER_PARAMETER } from './parameters.ts';
 import type { Settings } from './settings.ts';
+import { tokensOf } from './tokens.ts';
 
 /** Bytes on the GPU by what they are for. */
 export interface TrainingBytes {
-  /** Of the base, frozen; the copies that products read where all weights are trained. */
+  /** Of the base, frozen, with the embeddings of the data's tokens; the copies that products read where all is trained. */
   weights: number;
   /** Masters, gradients and AdamW's moments. */
   training: number;
@@ -87,7 +88,7 @@ export function planTraining(
   const vectors = 4 * config.hiddenSize * data.passages.length;
   const trained = train === 'all' ? allCount(checkpoint, caps) : loraCount(config, settings, adapter);
   const bytes = {
-    weights: train === 'lora' ? weightBytes(checkpoint, caps, false) : activation === 'f16' ? 2 * trained : 0,
+    weights: train === 'lora' ? frozenBytes(checkpoint, caps, data) : activation === 'f16' ? 2 * trained : 0,
     training: BYTES_PER_PARAMETER * trained,
     activations:
       chunkTokens * (forward + back.perToken - layerInputs + (eights?.perToken ?? tiles)) + (eights?.weights ?? 0),
@@ -140,6 +141,10 @@ export function requireFits(
 }
 
 const sum = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0);
+
+/** As a run loads its base: the embeddings of the data's tokens alone. */
+const frozenBytes = (checkpoint: Checkpoint, caps: Caps, data: TrainingData): number =>
+  weightBytes(checkpoint, caps, { exact: true, rows: tokensOf(data).length });
 
 const allCount = (checkpoint: Checkpoint, caps: Caps): number =>
   sum(sourcesOf(checkpoint, caps.maxBinding).map(({ shape }) => elements(shape)));

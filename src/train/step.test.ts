@@ -16,6 +16,7 @@ import { allWeights } from './all_weights.ts';
 import { chunksOf } from './chunks.ts';
 import { continuedLora, newLora } from './lora_weights.ts';
 import { createStep, type StepInput, type StepOptions, type StepOutcome, type StepTexts } from './step.ts';
+import { tokensOf } from './tokens.ts';
 import type { Trainable } from './trainable.ts';
 
 const QUERIES = 3;
@@ -25,12 +26,12 @@ const OPTIONS: StepOptions = {
   ...{ scale: 20, dropout: 0, seed: 1, clip: 0 },
 };
 
-/** Opens a golden model with its golden adapter, or as a whole. */
-async function open(g: Gpu, name: string, what: string): Promise<Trainable> {
+/** Opens a golden model with its golden adapter, or as a whole; of the embedding, the rows of `tokens` if they are told. */
+async function open(g: Gpu, name: string, what: string, tokens?: Uint32Array): Promise<Trainable> {
   const checkpoint = await openCheckpoint(goldenPath(name));
   try {
     if (what === 'all') return await allWeights(g, checkpoint);
-    const model = await loadModel(g, checkpoint, { exact: true });
+    const model = await loadModel(g, checkpoint, { exact: true, tokens });
     if (what === 'new')
       return await newLora(g, model, {
         ...{ rank: 4, alpha: 8, rslora: false, dropout: 0, seed: 1 },
@@ -225,6 +226,32 @@ describeGpus('a training step', (gpu) => {
     expect(await run(2)).not.toEqual(first);
     expect(await run(1, true)).toEqual(first);
   });
+
+  test.each(['qwen2-f32', 'gptq-act-order', 'gguf-q4_0'])(
+    '%s: with the embeddings of its tokens alone, the same bits',
+    async (name) => {
+      const g = gpu();
+      const input = inputOf(await readGolden(name, 'grads_r4.safetensors'));
+      const run = async (tokens?: Uint32Array) => {
+        const t = await open(g, name, 'r4', tokens);
+        const step = await createStep(g, t, { ...OPTIONS, dropout: 0.2, chunkTokens: 30 });
+        const outcomes: StepOutcome[] = [];
+        for (let i = 0; i < 2; i++) outcomes.push(await step.run({ ...input, updates: i, step: i }));
+        const made = { outcomes, gradients: await gradients(g, t, 1), weights: await bits(g, t) };
+        if (tokens) {
+          const unknown = { ...input, queries: [Uint32Array.of(2, tokens[0], 1)], passages: [Uint32Array.of(2)] };
+          const lacking = [2, 1].find((id) => !tokens.includes(id));
+          await expect(step.run({ ...unknown, targets: [0] })).rejects.toThrow(
+            `token ${lacking} is none of the ${tokens.length} whose embeddings were loaded`,
+          );
+        }
+        step.free();
+        t.free();
+        return made;
+      };
+      expect(await run(tokensOf(input))).toEqual(await run());
+    },
+  );
 
   test('begun ahead, a step gives the same bits: in chunks, after other texts than it got, after an overflow', async () => {
     const g = gpu();
