@@ -55,14 +55,16 @@ function fused(r: Recorder, a: Linear): Pick<Linear, 'update' | 'xTiles'> | unde
 }
 
 /**
- * Records the first half of an adapter's update ahead of the linears on the same x that it is added to, where that leaves x in tiles for
- * one of them, and gives the tiles; `lora` then takes the update as `ahead`. Else undefined, and nothing is recorded.
+ * Records the first half of an adapter's update ahead of the linears on the same x that it is added to, where that leaves x in
+ * tiles for one of them, and gives the tiles; `lora` then takes the update as `ahead`. Else undefined, and nothing is
+ * recorded: so too with act-order weights among them, whose own x would take the tiles' place.
  */
 export function downAhead(r: Recorder, linears: readonly Linear[], update: LoraUpdate): Tensor | undefined {
   const { x, rows, dropout, lora } = update;
   const [[M, K], A] = [x.shape, lora.A];
   const plan = planDown(r.gpu.caps, downShape(x, A));
-  if (!plan || !linears.some((a) => !permOf(a) && planFor(r.gpu, shapeOf(a)).form === 'tall')) return undefined;
+  if (!plan || linears.some(permOf) || !linears.some((a) => planFor(r.gpu, shapeOf(a)).form === 'tall'))
+    return undefined;
   const xTiles = tileScratch(r, 'x in tiles', M, K);
   const H = update.H ?? r.scratch('lora H', 'f32', [M, A.shape[0]]);
   recordDown(r, { x, A, rows, dropout, H, xTiles }, plan);

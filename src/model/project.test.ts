@@ -50,11 +50,14 @@ const CASES: Case[] = [
     labels: ['lora A dense rows, tiles', 'linear q4 tall', 'linear q4 tall', UP],
   },
   {
-    ...{ name: 'two parts, two adapters, one in act-order', parts: [[1024, true], [1024]], loras: [[1024], [1024]] },
-    ...{ kept: false },
+    ...{ name: 'two parts, two adapters', parts: [[1024], [1024]], loras: [[1024], [1024]], kept: false },
+    labels: ['lora A dense rows, tiles', 'linear q4 tall', 'linear q4 tall', UP, 'lora A dense rows', UP],
+  },
+  {
+    ...{ name: 'two parts, one in act-order', parts: [[1024, true], [1024]], loras: [[1024], [1024]], kept: false },
     labels: [
-      ...['lora A dense rows, tiles', 'permute_columns', 'tiles f16', 'linear q4 tall', 'linear q4 tall'],
-      ...[UP, 'lora A dense rows', UP],
+      ...['permute_columns', 'tiles f16', 'linear q4 tall', 'tiles f16', 'linear q4 tall'],
+      ...['lora A dense rows', UP, 'lora A dense rows', UP],
     ],
   },
 ];
