@@ -1,5 +1,6 @@
 /** H = d(x) Aᵀ in one dispatch, with x in tiles: every output, awkward shapes, and the real texts. */
 import { describe, expect, test } from 'vitest';
+import { atOnceBeside } from '../../scripts/device/adapters.tiles.ts';
 import type { Tensor } from '../../src/gpu/tensor.ts';
 import { compileAll, describeMatrixGpu, H200 } from '../../test/matrix_gpus.ts';
 import { EPS, expectClose, fromGpu, normal, poisoned, runOnce, toGpu } from '../../test/numeric.ts';
@@ -183,7 +184,7 @@ describe('plans of an adapter that takes its rows at once', () => {
       expect(downFits(small, s, planDown(small, s)!)).toBe(true);
     }
   });
-  test.skipIf('Deno' in globalThis)('the real texts compile', async () => {
+  test.skipIf('Deno' in globalThis)('the real texts compile, those too that scripts/device/lora.ts tries', async () => {
     const tensor = (dtype: string, ...shape: number[]) => ({ dtype, shape }) as unknown as Tensor;
     const texts: string[] = [];
     for (const [K, ranks] of [
@@ -200,7 +201,10 @@ describe('plans of an adapter that takes its rows at once', () => {
             ...(all && { hTiles: tensor('f16', 5888, ranks), xTiles: tensor('f16', 5888, K) }),
             ...(p && { dropout: { p, site: 1, state: undefined as never } }),
           };
-          texts.push(downCode(call, plan(5888, K, ranks)!));
+          const s: DownShape = { M: 5888, K, ranks, x: 'f16' };
+          const plans = atOnceBeside(planDown(H200, s)!).filter((p) => downFits(H200, s, p));
+          expect(plans.length).toBeGreaterThan(3);
+          for (const p of plans) texts.push(downCode(call, p));
         }
     await compileAll(texts);
   });

@@ -43,7 +43,7 @@ fn place(u: u32) -> vec2<u32> {
   return vec2(block / (BK / 64u) * 4u + u % 32u / 8u, block % (BK / 64u) * 8u + u % 8u);
 }
 
-/// A step's vector in a row of K, the last one where it is past the end: what is read twice is not multiplied.
+/// A step's vector in a row of K, the last one where it is past the end: there x is staged as zero, and A is finite.
 fn vector(k0: u32, part: u32) -> u32 { return select(k0 / 8u + part, min(k0 / 8u + part, K / 8u - 1u), TAIL); }
 
 fn read_x(m0: u32, k0: u32, u: u32, rows: u32) -> vec4<u32> {
@@ -61,8 +61,9 @@ fn stage_x(m0: u32, k0: u32, u: u32, rows: u32, raw: vec4<u32>) {
   let at = place(u);
   let m = m0 + at.x;
   let k = k0 + at.y * 8u;
-  stage[at.x * LINE + at.y] = kept(m, k, raw);
-  if (TILE_X && m < rows && (!TAIL || k < K)) { x_tiles[in_tiles(m, k / 8u, K)] = raw; }
+  let inside = !TAIL || k < K;
+  stage[at.x * LINE + at.y] = select(vec4(0u), kept(m, k, raw), inside);
+  if (TILE_X && m < rows && inside) { x_tiles[in_tiles(m, k / 8u, K)] = raw; }
 }
 
 fn stage_a(u: u32, raw: mat2x4<f32>) {
@@ -113,15 +114,13 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(num_workgroups) groups: v
     }
     for (var s = 0u; s < KK; s++) { // unroll
       let v = (s * SLICES + slice) * 2u;
-      if (!TAIL || k0 + v * 8u < K) {
+      for (var i = 0u; i < FM; i++) { // unroll
+        left[i] = subgroupMatrixLoad<subgroup_matrix_left<f16, 16, 16>, row_major>(&stage, i * 16u * LINE + v, LINE);
+      }
+      for (var j = 0u; j < FN; j++) { // unroll
+        let right = subgroupMatrixLoad<subgroup_matrix_right<f16, 16, 16>, col_major>(&stage, A_AT + (n1 + j * 16u) * LINE + v, LINE);
         for (var i = 0u; i < FM; i++) { // unroll
-          left[i] = subgroupMatrixLoad<subgroup_matrix_left<f16, 16, 16>, row_major>(&stage, i * 16u * LINE + v, LINE);
-        }
-        for (var j = 0u; j < FN; j++) { // unroll
-          let right = subgroupMatrixLoad<subgroup_matrix_right<f16, 16, 16>, col_major>(&stage, A_AT + (n1 + j * 16u) * LINE + v, LINE);
-          for (var i = 0u; i < FM; i++) { // unroll
-            acc[i * FN + j] = subgroupMatrixMultiplyAccumulate(left[i], right, acc[i * FN + j]);
-          }
+          acc[i * FN + j] = subgroupMatrixMultiplyAccumulate(left[i], right, acc[i * FN + j]);
         }
       }
     }
