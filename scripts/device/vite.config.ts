@@ -26,7 +26,7 @@ export default defineConfig({
         cli: file('src/cli/main.ts'),
         tests: file('scripts/device/tests.ts'),
         ...Object.fromEntries(
-          ['adapters', 'attention', 'embed', 'gemm', 'int8', 'occupancy', 'vector'].map((name) => [
+          ['adapters', 'attention', 'embed', 'gemm', 'int8', 'lora', 'occupancy', 'vector'].map((name) => [
             name,
             file(`scripts/device/${name}.ts`),
           ]),

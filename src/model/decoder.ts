@@ -6,7 +6,7 @@ import { attention } from '../../kernels/attention/attention.ts';
 import type { Sequences } from '../../kernels/attention/sequences.ts';
 import { embed } from '../../kernels/embed/embed.ts';
 import { int8Plan, linearInt8 } from '../../kernels/linear/int8/int8.ts';
-import { linear } from '../../kernels/linear/linear.ts';
+import { downAhead, linear } from '../../kernels/linear/linear.ts';
 import { lora } from '../../kernels/lora/lora.ts';
 import { rmsNorm } from '../../kernels/rms_norm/rms_norm.ts';
 import { rope, ropeTable } from '../../kernels/rope/rope.ts';
@@ -148,13 +148,16 @@ export function project(r: Recorder, p: Projection, a: Projected): void {
     linear(r, { ...update, column, weight, bias, add, scale });
     return;
   }
-  for (const { column, weight, bias } of p.parts) {
-    const call = { x, weight, bias, y, rows, column, add, scale };
+  const calls = p.parts.map(({ column, weight, bias }) => ({ x, weight, bias, y, rows, column, add, scale }));
+  const xTiles = a.int8 || !update ? undefined : downAhead(r, calls, update);
+  for (const call of calls) {
     const plan = a.int8 ? int8Plan(r.gpu.caps, call) : undefined;
     if (plan) linearInt8(r, call, plan);
-    else linear(r, call);
+    else linear(r, { ...call, xTiles });
   }
-  for (const update of updates) lora(r, update);
+  updates.forEach((update, i) => {
+    lora(r, { ...update, ahead: i === 0 && xTiles !== undefined });
+  });
 }
 
 /** One layer: h += o(attention(rope(qkv(norm(h))))); h += down(silu(gate(norm(h))) * up(norm(h))). */
