@@ -85,8 +85,8 @@ describeMatrixGpu('8-bit activations', (gpu, emulated) => {
     const d = TINY.hiddenSize;
     const [f16, int8] = [await vectors({}), await vectors({ activations: 'int8' })];
     const off = relativeError(int8, f16);
-    // Unit vectors: a cosine of 1 - off² / 2.
-    expect(off).toBeLessThan(0.06);
+    // Unit vectors: a cosine of 1 - off² / 2. Turning costs random weights, whose rows have no large numbers, a fifth of this.
+    expect(off).toBeLessThan(0.08);
     expect(off).toBeGreaterThan(0.002);
     const alone = await vectors({ activations: 'int8' }, false, [TOKENS[2]]);
     expect([...alone]).toEqual([...int8.subarray(2 * d, 3 * d)]);
@@ -95,7 +95,7 @@ describeMatrixGpu('8-bit activations', (gpu, emulated) => {
   test('an adapter is added as it is', async () => {
     if (!open()) return;
     const [f16, int8] = [await vectors({}, true), await vectors({ activations: 'int8' }, true)];
-    expect(relativeError(int8, f16)).toBeLessThan(0.06);
+    expect(relativeError(int8, f16)).toBeLessThan(0.08);
     expect(relativeError(int8, await vectors({ activations: 'int8' }))).toBeGreaterThan(0.2);
   });
 

