@@ -163,14 +163,15 @@ describe('plans of an adapter that takes its rows at once', () => {
     expect(plan(5888, 896, 96)).toEqual({ BM: 48, BK: 128, COLS: 2, SLICES: 4 });
     expect(plan(5888, 896, 32)).toEqual({ BM: 48, BK: 256, COLS: 1, SLICES: 8 });
     expect(plan(5888, 896, 64)).toEqual({ BM: 48, BK: 128, COLS: 2, SLICES: 4 });
-    expect(plan(5888, 4864, 32)).toEqual({ BM: 48, BK: 256, COLS: 1, SLICES: 8 });
+    expect(plan(5888, 3584, 32)).toEqual({ BM: 48, BK: 256, COLS: 1, SLICES: 8 });
+    expect(plan(5888, 4864, 32)).toBe(undefined);
     expect(plan(5888, 3584, 96)).toEqual({ BM: 48, BK: 128, COLS: 2, SLICES: 4 });
     expect(plan(2304, 896, 96)).toEqual({ BM: 32, BK: 128, COLS: 2, SLICES: 4 });
   });
   test('what it does not serve', () => {
     expect(plan(255, 896, 32)).toBe(undefined);
     expect(plan(5888, 18944, 32)).toBe(undefined);
-    expect(plan(2000, 4864, 32)).toBe(undefined);
+    expect(plan(2000, 3584, 32)).toBe(undefined);
     expect(plan(5888, 904, 32)).toBe(undefined);
     expect(plan(5888, 896, 8)).toBe(undefined);
     expect(plan(5888, 896, 112)).toBe(undefined);
@@ -189,7 +190,7 @@ describe('plans of an adapter that takes its rows at once', () => {
     const texts: string[] = [];
     for (const [K, ranks] of [
       [896, 96],
-      [4864, 32],
+      [3584, 32],
       [576, 64],
       [896, 16],
       [1024, 80],

@@ -32,7 +32,7 @@ export interface DownShape {
 
 /** Fewer rows leave most processors idle; a longer sum, or a LONG one of so few rows that some are, is better cut into spans. */
 const LEAST_ROWS = 256;
-const LONGEST = 4864;
+const LONGEST = 3584;
 const LONG = 1024;
 /** Sums of as many ranks fit a thread's registers beside what it reads. */
 const MOST_RANKS = 96;
@@ -40,7 +40,7 @@ const SUBGROUPS = 8;
 
 /**
  * The plan for a shape, or undefined where gemm.matrix.ts is to make H: no subgroup matrices, x not f16, K or the ranks not
- * multiples of 16, more than 96 ranks, K above 4,864, fewer than 256 rows, or
+ * multiples of 16, more than 96 ranks, K above 3,584, fewer than 256 rows, or
  * fewer than 16 a processor and K above 1,024. Rows a workgroup by count, steps as long as
  * workgroup memory has room for. Pure.
  */

@@ -68,13 +68,8 @@ function one(gpu: Gpu, { name, M, N, K }: Shape, backward: boolean): BenchCase {
         const [[a], [b]] = [fromTiles(xq, [m], quantised.x.K, false), fromTiles(wq, [o], quantised.w.K, true)];
         const left = hadamardRef(x.slice(m * sums, (m + 1) * sums));
         const right = hadamardRef(Float64Array.from({ length: sums }, (_, s) => (backward ? w.at(s, o) : w.at(o, s))));
-        if (backward)
-          for (let s = 0; s < sums; s++) {
-            left[s] *= sw[s];
-            right[s] /= sw[s];
-          }
-        off = Math.max(off, roundingError(a, left, 32 * sx[m]), roundingError(b, right, backward ? 1 : sw[o]));
-        return epilogueRef(dotInt8(a, b), sx[m], backward ? 1 : sw[o], 'f16');
+        off = Math.max(off, roundingError(a, left, 32 * sx[m]), roundingError(b, right, sw[o]));
+        return epilogueRef(dotInt8(a, b), sx[m], sw[o], 'f16');
       });
       // Half a step is what rounding may be off by; the rest is what it is computed with.
       return Math.max(error, (off - 0.5) / (ROUNDING - 0.5));

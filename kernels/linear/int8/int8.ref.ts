@@ -51,7 +51,7 @@ export function scaleRef(row: Numbers): { value: number; allowed: number } {
  * The largest distance of a turned row's whole numbers from what they stand for, in units of its scale: at most ROUNDING. Beside
  * the 1/2 of rounding to the nearest, in roundoffs of the row's largest turned number, which is no less than √(Σ v²) of any 32
  * and so than any v: five additions, 5 √32; 32 weights off by one roundoff of their parts each, which are at most eight times the
- * largest weight, 256; a factor `by` and the quotients that make scale and its reciprocal, 8 more.
+ * largest weight, 256; the quotients that make scale and its reciprocal, 8 more.
  */
 export function roundingError(q: Int8Array, row: Numbers, scale: number): number {
   let off = 0;

@@ -86,20 +86,20 @@ export function linearInt8(r: Recorder, a: Int8Linear, p: Int8Plan): { x: Int8Ro
   if (weight.kind !== 'q4') throw new Error('int8: W is not int4');
   const x = quantizeRows(r, { x: a.x, rows, to: p.BK }, 'x');
   const w = requantize(r, weight, 'rows', p.BK, 'W');
-  recordInt8(r, { x, w, scales: 'both', N: weight.N, y, rows, column, bias, add, scale }, INT8_LABEL, p);
+  recordInt8(r, { x, w, N: weight.N, y, rows, column, bias, add, scale }, INT8_LABEL, p);
   return { x, w };
 }
 
 /**
  * Records dx (+)= scale · dy W with dy and W as i8 (the gradient of SwitchBack, Wortsman et al. 2023, with a scale for each
- * output of W, which goes into dy).
+ * column of W).
  */
 export function linearBackwardInt8(r: Recorder, a: Int8Backward, p: Int8Plan): { x: Int8Rows; w: Int8Rows } {
   const { weight, dy, column, dx, rows, add, scale } = a;
   if (weight.kind !== 'q4') throw new Error('int8: W is not int4');
   const w = requantize(r, weight, 'columns', p.BK, 'transposed W');
-  const x = quantizeRows(r, { x: dy, rows, column, K: weight.N, to: p.BK, by: w.scale }, 'dy');
-  recordInt8(r, { x, w, scales: 'x', N: weight.K, y: dx, rows, add, scale }, INT8_BACKWARD_LABEL, p);
+  const x = quantizeRows(r, { x: dy, rows, column, K: weight.N, to: p.BK }, 'dy');
+  recordInt8(r, { x, w, N: weight.K, y: dx, rows, add, scale }, INT8_BACKWARD_LABEL, p);
   return { x, w };
 }
 
@@ -107,8 +107,6 @@ export function linearBackwardInt8(r: Recorder, a: Int8Backward, p: Int8Plan): {
 export interface Int8Product {
   x: Int8Rows;
   w: Int8Rows;
-  /** Whose scales y is multiplied by: `x` where those of w are in x. */
-  scales: 'both' | 'x';
   N: number;
   /** [M, ldy], f16 or f32, as many rows as x had. */
   y: Tensor;
@@ -127,7 +125,7 @@ export function int8Code(a: Int8Product, M: number, p: Int8Plan, loops = false):
   if ((2 * KK) % SETS) throw new Error(`int8: sets of matrices do not come round in steps of ${p.BK}`);
   const constants = {
     ...{ M16: padded(M, 16), N, K: x.K, LDY: y.shape[1], COLUMN: column, SCALE: float(scale) },
-    ...{ ADD: add, BIAS: a.bias !== undefined, BOTH: a.scales === 'both' },
+    ...{ ADD: add, BIAS: a.bias !== undefined },
     ...{ BM: p.BM, BN: p.BN, BK: p.BK, WM: p.WM, WN: p.WN, GROUP_M: p.GROUP_M, T, STAGE: stageVectors(p), SETS, AHEAD },
     ...{ FM: p.WM / 16, FN: p.WN / 16, KK, KK_FN: (KK * p.WN) / 16, W_LOADS: (p.BN * p.BK) / 16 / T, HALVES: 2 },
   };

@@ -4,7 +4,7 @@
 //   x       i8 in tiles of 16 x 32 (int8.quantize.wgsl), rows rounded up to M16; matrices are loaded straight from it
 //   w       i8 in tiles of 16 x 32 (int8.requantize.wgsl, int8.columns.wgsl), rows rounded up to 16; copied to workgroup memory in rows
 //   y       f16 or f32 [M, LDY], four at a time (Y)
-//   sx, sw  f32 [M], [N]      sw only where BOTH, bound in any case
+//   sx, sw  f32 [M], [N]
 //   bias    f32 [N]        bound also where BIAS is false
 //   dim.x   rows, at most M
 //
@@ -14,7 +14,7 @@
 //
 // Loops marked `unroll` are written out by int8.ts, and what is between the marks `turn` once for each stage, and at the mark
 // `last` for an odd step: NOW is the stage that is multiplied, NEXT the one that is filled. Constants: M16, N, K (as in the
-// tiles, a multiple of BK), LDY, COLUMN, SCALE, ADD, BIAS, BOTH, and what int8.ts makes of the plan.
+// tiles, a multiple of BK), LDY, COLUMN, SCALE, ADD, BIAS, and what int8.ts makes of the plan.
 
 const STEPS = K / BK;
 const TILES_N = (N + BN - 1u) / BN;
@@ -135,8 +135,7 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(num_workgroups) groups: v
 }
 
 fn put(m: u32, n: u32, sum: vec4<u32>) {
-  var v = vec4<f32>(bitcast<vec4<i32>>(sum)) * (SCALE * sx[m]);
-  if (BOTH) { v *= sw[n / 4u]; }
+  var v = vec4<f32>(bitcast<vec4<i32>>(sum)) * (SCALE * sx[m] * sw[n / 4u]);
   if (BIAS) { v += bias[n / 4u]; }
   let at = (m * LDY + COLUMN + n) / 4u;
   if (ADD) { v += vec4<f32>(y[at]); }

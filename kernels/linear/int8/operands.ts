@@ -23,13 +23,13 @@ export const AHEAD = 3;
 export interface Int8Rows {
   /** i8 [rows rounded up to 16, K] and AHEAD tiles more, for loads that go past the end; four in a u32. */
   tiles: Tensor;
-  /** f32 [rows]; of `columns`, [K]: where it is multiplied into the other operand instead. */
+  /** f32 [rows] */
   scale: Tensor;
   /** Columns in the tiles: zeros fill them up. */
   K: number;
 }
 
-/** Which way W is made i8: for x Wᵀ, a scale an output; for dY W, a scale an output that goes into dY. */
+/** Which way W is made i8: for x Wᵀ, in rows of k, or for dY W, in rows of n. */
 export type Direction = 'rows' | 'columns';
 
 /** What of a weight decides the text. */
@@ -41,14 +41,14 @@ const COUNTS = { EIGHT: 8, FOUR: 4 };
 
 /**
  * Records columns `column` .. + `K` of x [M, …], f16, as i8, K rounded up to `to`, and gives what lives until the next call of
- * this shape and name. `by`: f32 [K], what the columns are multiplied by once they are turned.
+ * this shape and name.
  */
 export function quantizeRows(
   r: Recorder,
-  a: { x: Tensor; rows: Dim; column?: number; K?: number; to: number; by?: Tensor },
+  a: { x: Tensor; rows: Dim; column?: number; K?: number; to: number },
   name: string,
 ): Int8Rows {
-  const { x, rows, column = 0, by } = a;
+  const { x, rows, column = 0 } = a;
   const [M, LD] = x.shape;
   const K = a.K ?? LD;
   if (x.dtype !== 'f16' || K % 32 || LD % 8 || column % 8) throw new Error(`${name}: ${x.label} does not fit`);
@@ -57,8 +57,8 @@ export function quantizeRows(
   const scale = r.scratch(`scales of ${name}`, 'f32', [M]);
   r.dispatch({
     label: 'int8 quantize',
-    code: quantizeCode({ K, KP, LD, column, by: by !== undefined }, r.gpu.description.software),
-    bindings: [x, tiles, scale, rows, by ?? r.scratch('no scales', 'f32', [4])],
+    code: quantizeCode({ K, KP, LD, column }, r.gpu.caps.maxInvocations, r.gpu.description.software),
+    bindings: [x, tiles, scale, rows],
     grid: () => fold(rows.count),
   });
   return { tiles, scale, K: KP };
@@ -66,12 +66,13 @@ export function quantizeRows(
 
 /** The WGSL of quantizeRows. `loops`: leave the loops as they are. */
 export function quantizeCode(
-  { K, KP, LD, column, by }: { K: number; KP: number; LD: number; column: number; by: boolean },
+  { K, KP, LD, column }: { K: number; KP: number; LD: number; column: number },
+  most: number,
   loops = false,
 ): string {
-  // A row of a short K leaves few threads idle; a long one stays within some 60 registers up to K = 32,768.
-  const T = KP <= 2048 ? 64 : 256;
-  const constants = { K, KP, LD, COLUMN: column, BY: by, T, CHUNKS: Math.ceil(KP / 32 / T), ...COUNTS };
+  // 32 numbers a thread, 64 of a long row: several workgroups then share a processor, one reading while another computes.
+  const T = Math.min(most, padded(KP / 32 / (KP > 8192 ? 2 : 1), 32));
+  const constants = { K, KP, LD, COLUMN: column, T, CHUNKS: Math.ceil(KP / 32 / T), ...COUNTS };
   return written(specialise(quantizeSource, { constants, include: [bytes, hadamard] }), constants, loops);
 }
 
@@ -87,13 +88,15 @@ export async function measureInt8(gpu: Gpu, weights: Iterable<Weight>, columns =
     weight.int8 ??= {};
     for (const direction of columns ? (['rows', 'columns'] as const) : (['rows'] as const)) {
       if (weight.int8[direction] || (direction === 'columns' && weight.N % 32)) continue;
-      const scale = gpu.tensor(`${weight.words.label}: scales as i8, ${direction}`, 'f32', [weight.N]);
+      const scale = gpu.tensor(`${weight.words.label}: scales as i8, ${direction}`, 'f32', [
+        direction === 'rows' ? weight.N : weight.K,
+      ]);
       weight.int8[direction] = scale;
       r.dispatch({
         label: `int8 measure ${direction}`,
         code: weightCode(weight, { direction, KP: 0, measure: true }, software),
         bindings: [weight.words, weight.params, scale],
-        grid: [1, Math.ceil(weight.N / (direction === 'rows' ? 16 : 32)), 1],
+        grid: [1, direction === 'rows' ? Math.ceil(weight.N / 16) : Math.ceil(weight.K / 64), 1],
       });
     }
   }
