@@ -35,8 +35,9 @@ export const STEP_CASES: readonly StepCase[] = [
   { model: 'Qwen2.5-7B', ...BATCH, chunkTokens: 5888, keep: true },
   { model: 'Qwen2.5-7B', ...BATCH, chunkTokens: 5888, keep: true, int8: true },
   { model: 'Qwen2.5-32B', ...BATCH, chunkTokens: 1472, keep: false },
-  { model: 'Qwen2.5-32B', ...BATCH, chunkTokens: 1024, keep: false, int8: true },
+  { model: 'Qwen2.5-32B', ...BATCH, chunkTokens: 896, keep: false, int8: true },
   { model: 'Qwen2.5-32B', ...BATCH, chunkTokens: 5888, keep: false },
+  { model: 'Qwen2.5-32B', ...BATCH, chunkTokens: 5888, keep: false, int8: true },
   { model: 'Qwen2.5-32B', ...BATCH, chunkTokens: 5888, keep: true },
   { model: 'Qwen2.5-32B', ...BATCH, chunkTokens: 5888, keep: true, int8: true },
 ];
