@@ -50,6 +50,8 @@ const AHEAD = 3;
 export interface Tall {
   /** [M, …], f16 */
   x: Tensor;
+  /** The columns of x that are meant, as tiles.ts leaves them, where they have been made already. */
+  xTiles?: Tensor;
   /** First column of x that is meant, default 0. */
   first?: number;
   /** The layer's, [N, K]; its gradient takes it as [K, N]. Act-order weights are not for this form where `byK`. */
@@ -62,6 +64,7 @@ export interface Tall {
   bias?: Tensor;
   add?: boolean;
   scale?: number;
+  /** H f32 [M, ranks], or f16 in tiles. */
   update?: { lora: Lora; H: Tensor };
 }
 
@@ -161,12 +164,12 @@ export function tallCode(a: Tall, p: TallPlan, loops = false): string {
   return loops ? text : unroll(text, constants);
 }
 
-/** Records a call that fits: x into tiles (and an adapter's H), then the product. */
+/** Records a call that fits: x into tiles (and an adapter's H) where they are not yet, then the product. */
 export function recordTall(r: Recorder, a: Tall, label: string, p: TallPlan = TALL): void {
   const { x, first, weight, byK, y, rows, update } = a;
   const [N, K] = byK ? [weight.K, weight.N] : [weight.N, weight.K];
-  const left = tiles(r, { x, rows, column: first, K }, 'x in tiles');
-  const H = update && tiles(r, { x: update.H, rows }, 'H in tiles');
+  const left = a.xTiles ?? tiles(r, { x, rows, column: first, K }, 'x in tiles');
+  const H = update && (update.H.dtype === 'f16' ? update.H : tiles(r, { x: update.H, rows }, 'H in tiles'));
   // A layout is made of what the text names, so that a bias is bound even where there is none to read.
   const bias = a.bias ?? r.scratch('no bias', 'f32', [4]);
   r.dispatch({

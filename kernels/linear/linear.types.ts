@@ -30,7 +30,12 @@ export interface Linear {
   dropout?: DropoutMask;
   /** f32 [M, ranks]: where to keep d(x) Aᵀ, for the backward pass. */
   H?: Tensor;
-  /** For `product` alone: d(x) Aᵀ is in H, and scale · H Bᵀ is to be part of the product's own sums. */
+  /** x as tiles.ts leaves it, where that has been made already: for the form that reads it so. */
+  xTiles?: Tensor;
+  /**
+   * For `product` alone: d(x) Aᵀ is in H, f32 [M, ranks], or f16 in tiles where the form reads tiles, and scale · H Bᵀ is to be
+   * part of the product's own sums.
+   */
   update?: { lora: Lora; H: Tensor };
 }
 

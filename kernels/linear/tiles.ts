@@ -6,6 +6,10 @@ import f16Source from './tiles.f16.wgsl' with { type: 'text' };
 import f32Source from './tiles.f32.wgsl' with { type: 'text' };
 import source from './tiles.wgsl' with { type: 'text' };
 
+/** Where [M, K] in tiles lies until the next call of this shape and name: f16 [M rounded up to 16, K]. */
+export const tileScratch = (r: Recorder, name: string, M: number, K: number): Tensor =>
+  r.scratch(name, 'f16', [16 * Math.ceil(M / 16), K]);
+
 /**
  * Records columns `column` .. + `K` of x [M, …], f16 or f32, as tiles, and gives the tensor: f16 [M rounded up to 16, K],
  * which lives until the next call of this shape and name. K is a multiple of 16, column and x's width of 8.
@@ -14,7 +18,7 @@ export function tiles(r: Recorder, a: { x: Tensor; rows: Dim; column?: number; K
   const { x, rows, column = 0 } = a;
   const [M, LD] = x.shape;
   const K = a.K ?? LD;
-  const out = r.scratch(name, 'f16', [16 * Math.ceil(M / 16), K]);
+  const out = tileScratch(r, name, M, K);
   r.dispatch({
     label: `tiles ${x.dtype}`,
     code: specialise(source, {

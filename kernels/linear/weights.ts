@@ -24,6 +24,8 @@ export interface Q4Weight {
   words: Tensor;
   /** u32 [N, ceil(K / group)], or [N, 2 ceil(K / group)] for offset32. */
   params: Tensor;
+  /** f32 [N] and [K], scales of W and of Wᵀ as i8: int8/operands.ts's `measureInt8` makes them where they are wanted. */
+  int8?: { rows?: Tensor; columns?: Tensor };
   /** u32 [K], GPTQ act-order: the words' k-th column is x's column perm[k]. */
   perm?: Tensor;
 }

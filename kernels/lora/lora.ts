@@ -2,7 +2,7 @@
  * A low-rank update, y[:, column ..] += scale · (d(x) Aᵀ) Bᵀ (Hu et al. 2021), d being dropout while training and
  * nothing else, as two linear products: H = d(x) Aᵀ, f32, for all ranks in one pass over x, then H Bᵀ added to y, which
  * is read and written once. Several adapters side by side (`widths`) have one H between them. On subgroup matrices
- * (linear/gemm.matrix.wgsl) x is masked as it is staged, elsewhere into a copy.
+ * (down.wgsl, linear/gemm.matrix.wgsl) x is masked as it is staged, elsewhere into a copy.
  */
 import type { Dim, Recorder } from '../../src/gpu/recorder.ts';
 import type { Tensor } from '../../src/gpu/tensor.ts';
@@ -11,6 +11,7 @@ import { gemmShape, planGemm, recordGemm } from '../linear/gemm.matrix.ts';
 import { product } from '../linear/linear.product.ts';
 import type { DropoutMask } from '../linear/shape.backward.ts';
 import type { DenseWeight, Lora } from '../linear/weights.ts';
+import { downShape, planDown, recordDown } from './down.ts';
 import { blocksOf } from './group.ts';
 
 export interface LoraUpdate {
@@ -27,6 +28,8 @@ export interface LoraUpdate {
   dropout?: DropoutMask;
   /** f32 [M, r], or [M, widths.length r]: where to keep d(x) Aᵀ for `loraBackward`; else it is gone after the call. */
   H?: Tensor;
+  /** `downAhead` made H of this recording's call. */
+  ahead?: boolean;
 }
 
 /** Records the update. Throws an Error where A, B, x, y and H do not fit each other. */
@@ -38,7 +41,7 @@ export function lora(r: Recorder, a: LoraUpdate): void {
   const H = a.H ?? r.scratch('lora H', 'f32', [M, ranks]);
   if (H.dtype !== 'f32' || H.shape[1] !== ranks)
     throw new Error(`lora ${x.label} -> ${y.label}: H must be f32 [${M}, ${ranks}]`);
-  down(r, { x, A, H, rows, dropout: a.dropout });
+  if (!a.ahead) down(r, { x, A, H, rows, dropout: a.dropout });
   up(r, { H, lora, y, rows, column });
 }
 
@@ -55,6 +58,11 @@ export interface LoraDown {
 
 /** Records H = d(x) Aᵀ: the first half of the update, which a backward pass that kept no H makes again. */
 export function down(r: Recorder, { x, A, H, rows, dropout: mask }: LoraDown): void {
+  const atOnce = planDown(r.gpu.caps, downShape(x, A));
+  if (atOnce) {
+    recordDown(r, { x, A, H, rows, dropout: mask }, atOnce);
+    return;
+  }
   const [[M, K], n] = [x.shape, A.shape[0]];
   const call = { left: x, byRows: false, right: A, rightByN: true, m: M, n, r: K, out: H, outLd: n, rows };
   const p = planGemm(r.gpu.caps, gemmShape(call));

@@ -1,5 +1,9 @@
-/** What adapters.ts tries: tiles of kernels/linear/gemm.matrix.ts by what is thin, and of whole layers' dW and dX. */
+/**
+ * What adapters.ts tries: tiles of kernels/linear/gemm.matrix.ts by what is thin, and of whole layers' dW and dX; and what
+ * lora.ts tries of kernels/lora/down.ts.
+ */
 import type { GemmPlan } from '../../kernels/linear/gemm.matrix.ts';
+import type { DownPlan } from '../../kernels/lora/down.ts';
 
 export type Tile = Omit<GemmPlan, 'form'>;
 
@@ -95,4 +99,16 @@ export function square(N: number, K: number, rows: number, tiles: number, twice:
     const far = ({ splits }: Tile) => Math.max(splits / best.splits, best.splits / splits) > 1.6;
     return i < twice ? [best, others.find(far)!] : [best];
   });
+}
+
+/** A plan for H in one dispatch, and others: of other rows, more subgroups, shorter steps. */
+export function atOnceBeside(now: DownPlan): DownPlan[] {
+  const all: DownPlan[] = [
+    now,
+    ...[32, 48, 64].map((BM) => ({ ...now, BM })),
+    now.COLS > 1 ? { ...now, COLS: 3 } : { ...now, COLS: 2, SLICES: 4 },
+    { ...now, SLICES: 2 * now.SLICES },
+    ...([64, 128] as const).map((BK) => ({ ...now, BK, SLICES: Math.min(now.SLICES, BK / 16) })),
+  ];
+  return [...new Map(all.map((p) => [JSON.stringify(p), p])).values()];
 }

@@ -1,28 +1,18 @@
 /**
- * x · Wᵀ in i8 (kernels/linear/int8) by its parts, beside the f16 form of the same layer: what `lacuna bench --kernel "linear
- * q4"` times as one. Each plan by itself, quantising x and W, and what both cost in accuracy:
+ * x · Wᵀ and dY · W in i8 (kernels/linear/int8) by their parts, beside the f16 forms of the same layers, and what 8 bits cost in
+ * accuracy: `lacuna bench --kernel "linear q4 int8"` checks and times the whole calls.
  *   . .device/base/unpack.sh && node /tmp/lacuna/bundle/int8.mjs [--seconds 40]
- * Each plan's y is compared with exact sums of the quantised numbers for some rows and columns. Every second row of x has four
- * columns 50 times as large; errors are shares of sqrt(Σ (x w)²), root mean square. A software driver plays the matrices.
+ * Every second row of x, or dY, has four columns 50 times as large; errors are shares of sqrt(Σ (x w)²), root mean square of four
+ * rows and some columns. A software driver plays the matrices.
  */
-import { dotInt8, epilogueRef, fromTiles, ROUNDING, roundingError } from '../../kernels/linear/int8/int8.ref.ts';
-import {
-  INT8_PLANS,
-  type Int8Rows,
-  int8Fits,
-  int8Weight,
-  linearInt8,
-  quantizeRows,
-  recordInt8,
-  requantizeW,
-} from '../../kernels/linear/int8/int8.ts';
+import { INT8_PLANS, type Int8Plan, int8Fits, linearBackwardInt8, linearInt8 } from '../../kernels/linear/int8/int8.ts';
+import { measureInt8 } from '../../kernels/linear/int8/operands.ts';
+import { linearBackward } from '../../kernels/linear/linear.backward.ts';
 import { product } from '../../kernels/linear/linear.product.ts';
-import type { Q4Weight } from '../../kernels/linear/weights.ts';
 import { time } from '../../src/bench.ts';
 import { matrixRate } from '../../src/bench_ceilings.ts';
 import { Gpu } from '../../src/gpu/gpu.ts';
-import { Recorder } from '../../src/gpu/recorder.ts';
-import type { Tensor } from '../../src/gpu/tensor.ts';
+import { profileLines, Recorder } from '../../src/gpu/recorder.ts';
 import { fromHalf, toHalf } from '../../src/half.ts';
 import { Noise, output, places, Q4Noise } from '../../test/bench_data.ts';
 import { emulateMatrix } from '../../test/emulated_matrix.ts';
@@ -34,7 +24,6 @@ interface Shape {
   M: number;
   N: number;
   K: number;
-  y: 'f16' | 'f32';
 }
 
 const left = remaining(40);
@@ -49,16 +38,15 @@ console.log(`${gpu.description.description}, tier ${gpu.caps.tier}, i8 matrices 
 if (!gpu.caps.matrixI8) process.exit(0);
 
 const SHAPES: Shape[] = software
-  ? [{ name: 'small', M: 160, N: 272, K: 256, y: 'f16' }]
+  ? [{ name: 'small', M: 160, N: 288, K: 256 }]
   : [
-      { name: '7B gate, up', M: 5888, N: 37888, K: 3584, y: 'f16' },
-      { name: '7B down', M: 5888, N: 3584, K: 18944, y: 'f32' },
-      { name: 'square', M: 4096, N: 4096, K: 4096, y: 'f16' },
+      { name: '7B gate, up', M: 5888, N: 37888, K: 3584 },
+      { name: '7B down', M: 5888, N: 3584, K: 18944 },
+      { name: 'square', M: 4096, N: 4096, K: 4096 },
       // Fewer tiles than processors, and short sums: whether the second plan should be theirs.
-      { name: '0.5B down', M: 2304, N: 896, K: 4864, y: 'f32' },
-      { name: 'SmolLM2 down', M: 16384, N: 576, K: 1536, y: 'f32' },
+      { name: '0.5B down', M: 2304, N: 896, K: 4864 },
+      { name: 'SmolLM2 down', M: 16384, N: 576, K: 1536 },
     ];
-let warmed = false;
 const effort = { warmMs: software ? 0 : 25, ...(software && { samples: 1, sampleMs: 1 }) };
 
 if (!software) {
@@ -68,128 +56,77 @@ if (!software) {
   console.log(`multiply-accumulate alone, TOP/s: ${rates.join(', ')}`);
 }
 
-const recorded = async (record: (r: Recorder) => void) => {
-  const r = new Recorder(gpu);
-  record(r);
-  return { recording: await r.finish(), labels: r.dispatches.map((d) => d.label) };
-};
-
-/** Rows as they were quantised, on the host. */
-async function readRows(q: Int8Rows, rows: readonly number[], squares: boolean) {
-  const all = new Int8Array(((await gpu.read(q.tiles)) as Uint32Array).buffer);
-  const scale = await gpu.read(q.scale);
-  return rows.map((row) => ({ q: fromTiles(all, [row], q.K, squares)[0], scale: scale[row] }));
-}
-
-async function run({ name, M, N, K, y: type }: Shape): Promise<void> {
-  const say = (what: string, text: string) => console.log(`${name.padEnd(13)} ${what.padEnd(34)} ${text}`);
-  const noise = new Noise(1, M * K, 'f16');
-  const outliers = [3, K >> 2, K >> 1, K - 5];
-  const at = (m: number, k: number) => noise.at(m * K + k) * (m % 2 && outliers.includes(k) ? 50 : 1);
-  const x = noise.tensor(gpu, 'x', [M, K]);
-  const large = new Uint16Array((await gpu.read(x)) as Uint16Array);
-  for (let m = 1; m < M; m += 2) for (const k of outliers) large[m * K + k] = toHalf(at(m, k));
-  gpu.write(x, large);
-  const w = new Q4Noise(N, K, 32);
-  const weight: Q4Weight = w.weight(gpu);
+/** One direction of a layer: [M, sums] of numbers times W, `outs` columns of it. */
+async function run({ name, M, N, K }: Shape, backward: boolean): Promise<void> {
+  const [outs, sums] = backward ? [K, N] : [N, K];
   const rows = gpu.dim('rows', M);
-  const y = poisoned(gpu, 'y', type, [M, N]);
-  const call = { x, weight, y, rows };
+  const w = new Q4Noise(N, K, 32);
+  const weight = w.weight(gpu);
+  const weightAt = backward ? (o: number, s: number) => w.at(s, o) : (o: number, s: number) => w.at(o, s);
+  await measureInt8(gpu, [weight], true);
+
+  const outliers = [3, sums >> 2, sums >> 1, sums - 5];
+  const x = new Noise(1, M * sums, 'f16').tensor(gpu, 'x', [M, sums]);
+  const halves = new Uint16Array((await gpu.read(x)) as Uint16Array);
+  for (let m = 1; m < M; m += 2)
+    for (const s of outliers) halves[m * sums + s] = toHalf(50 * fromHalf(halves[m * sums + s]));
+  gpu.write(x, halves);
+  const y = poisoned(gpu, 'y', 'f16', [M, outs]);
 
   const ms = [0, M - 2, 1, M - 1];
-  const ns = places(N, software ? 64 : 256);
-  const exact = ms.map((m) => Float64Array.from({ length: K }, (_, k) => fromHalf(large[m * K + k])));
-  /** Sums, and sqrt(Σ (x w)²), by row and column. */
-  const truth = ms.map(() => ns.map(() => ({ sum: 0, size: 0 })));
-  const columns = ns.map((n) => Float64Array.from({ length: K }, (_, k) => w.at(n, k)));
-  columns.forEach((column, j) => {
-    exact.forEach((row, i) => {
+  const os = places(outs, software ? 64 : 256);
+  const truth = os.map((o) => {
+    const column = Float64Array.from({ length: sums }, (_, s) => weightAt(o, s));
+    return ms.map((m) => {
       let [sum, square] = [0, 0];
-      for (let k = 0; k < K; k++) {
-        sum += row[k] * column[k];
-        square += (row[k] * column[k]) ** 2;
+      for (let s = 0; s < sums; s++) {
+        const term = fromHalf(halves[m * sums + s]) * column[s];
+        sum += term;
+        square += term ** 2;
       }
-      truth[i][j] = { sum, size: Math.sqrt(square) };
+      return { sum, size: Math.sqrt(square) };
     });
   });
-  const read = async (t: Tensor) => {
-    const { at } = await output(gpu, t);
-    return ms.map((m) => ns.map((n) => at(m * N + n)));
-  };
-  const errors = (got: number[][]) =>
-    [0, 1].map((odd) => {
+  const errors = async () => {
+    const { at } = await output(gpu, y);
+    return [0, 1].map((odd) => {
       let sum = 0;
-      for (const i of [0, 1, 2, 3].filter((i) => ms[i] % 2 === odd))
-        for (const [j, { sum: value, size }] of truth[i].entries()) sum += ((got[i][j] - value) / size) ** 2;
-      return Math.sqrt(sum / (2 * ns.length)).toExponential(2);
+      for (const [i, m] of ms.entries())
+        if (m % 2 === odd)
+          for (const [j, o] of os.entries()) sum += ((at(m * outs + o) - truth[j][i].sum) / truth[j][i].size) ** 2;
+      return Math.sqrt(sum / (2 * os.length)).toExponential(2);
     });
+  };
 
-  const timed = async (
-    what: string,
-    record: (r: Recorder) => void,
-    bytes?: number,
-    verdict?: () => Promise<string>,
-  ) => {
-    if (left() < 1) return;
-    const { recording, labels } = await recorded(record);
-    if (!warmed) await warm(recording);
-    warmed = true;
+  const timed = async (what: string, record: (r: Recorder) => void) => {
+    const r = new Recorder(gpu);
+    record(r);
+    const recording = await r.finish();
     recording.replay();
-    const says = verdict ? `  ${await verdict()}` : '';
+    const [plain, large] = await errors();
+    // What the host computed meanwhile let the clock fall.
+    await warm(recording, 700);
     const us = (await time(recording, effort)).ns / 1e3;
-    const rate = bytes
-      ? `${(bytes / us / 1e6).toFixed(2).padStart(5)} TB/s`
-      : `${((2 * M * N * K) / us / 1e6).toFixed(0).padStart(5)} TOP/s`;
-    say(what === '' ? labels.at(-1)! : what, `${us.toFixed(1).padStart(9)} us ${rate}${says}`);
+    console.log(
+      `${name}${backward ? ', dX' : ''}`.padEnd(18),
+      `${what.padEnd(16)} ${us.toFixed(1).padStart(9)} us ${((2 * M * N * K) / us / 1e6).toFixed(0).padStart(5)} TOP/s  error ${plain}, with outliers ${large}`,
+    );
+    if (gpu.caps.timestamps) for (const line of profileLines(await recording.profile())) console.log(`    ${line}`);
     recording.free();
   };
 
-  await timed(
-    '',
-    (r) => product(r, call),
-    undefined,
-    async () => `f16, as it is now: error ${errors(await read(y)).join(', with outliers ')}`,
-  );
-  const fitting = INT8_PLANS.filter((p) => int8Fits(gpu.caps, { M, N, K, ldy: N, column: 0 }, p));
-  for (const plan of fitting) {
-    const { BM, BN, BK } = plan;
-    const tile = `${BM}x${BN}x${BK}`;
-    const operands = new Recorder(gpu);
-    const qx = quantizeRows(operands, { x, rows, to: BK }, 'x');
-    const qw = int8Weight(operands, weight, BK, 'W');
-    requantizeW(operands, weight, qw);
-    const made = await operands.finish();
-    made.replay();
-    const verdict = async () => {
-      const got = await read(y);
-      const [xs, ws] = [await readRows(qx, ms, false), await readRows(qw, ns, true)];
-      let [off, wrong] = [0, 0];
-      xs.forEach((row, i) => {
-        off = Math.max(off, roundingError(row.q, exact[i], row.scale));
-        ws.forEach((column, j) => {
-          const { value, allowed } = epilogueRef(dotInt8(row.q, column.q), row.scale, column.scale, type);
-          if (!(Math.abs(got[i][j] - value) <= allowed)) wrong++;
-        });
-      });
-      ws.forEach((column, j) => {
-        off = Math.max(off, roundingError(column.q, columns[j], column.scale));
-      });
-      const right = !wrong && off <= ROUNDING ? 'right' : `WRONG: ${wrong} sums, ${off} of a step off`;
-      return `${right}, error ${errors(got).join(', with outliers ')}`;
-    };
-    await timed(tile, (r) => recordInt8(r, { x: qx, w: qw, N, y, rows }, 'product', plan), undefined, verdict);
-    await timed(`${tile}, with x`, (r) => {
-      recordInt8(r, { x: quantizeRows(r, { x, rows, to: BK }, 'x'), w: qw, N, y, rows }, 'product', plan);
-    });
-    await timed(`${tile}, with x and W`, (r) => void linearInt8(r, call, plan));
-    if (plan === fitting[0]) {
-      await timed('quantize x', (r) => void quantizeRows(r, { x, rows, to: BK }, 'x'), 3 * M * K);
-      await timed('requantize W', (r) => requantizeW(r, weight, qw), 1.625 * N * K);
-    }
-    made.free();
-  }
-  gpu.free(x, y, weight.words, weight.params);
+  await timed('f16', (r) => {
+    if (backward) linearBackward(r, { dy: x, weight, dx: y, rows });
+    else product(r, { x, weight, y, rows });
+  });
+  const int8 = (r: Recorder, p: Int8Plan) => {
+    if (backward) linearBackwardInt8(r, { dy: x, weight, dx: y, rows }, p);
+    else linearInt8(r, { x, weight, y, rows }, p);
+  };
+  for (const p of INT8_PLANS.filter((p) => int8Fits(gpu.caps, { M, N: outs, K: sums, ldy: outs, column: 0 }, p)))
+    if (left() > 1) await timed(`i8 ${p.BM}x${p.BN}x${p.BK}`, (r) => int8(r, p));
+  gpu.free(x, y, weight.words, weight.params, weight.int8!.rows!, weight.int8!.columns!);
 }
 
-for (const shape of SHAPES) if (left() > 3) await run(shape);
+for (const shape of SHAPES) for (const backward of [false, true]) if (left() > 3) await run(shape, backward);
 process.exit(0);

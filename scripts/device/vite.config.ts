@@ -26,10 +26,9 @@ export default defineConfig({
         cli: file('src/cli/main.ts'),
         tests: file('scripts/device/tests.ts'),
         ...Object.fromEntries(
-          ['adapters', 'attention', 'embed', 'gemm', 'int8', 'occupancy', 'vector'].map((name) => [
-            name,
-            file(`scripts/device/${name}.ts`),
-          ]),
+          ['adapters', 'attention', 'embed', 'gemm', 'int8', 'lora', 'matrix_loads', 'occupancy', 'vector'].map(
+            (name) => [name, file(`scripts/device/${name}.ts`)],
+          ),
         ),
       },
       external: [...builtinModules, /^node:/, 'webgpu'],

@@ -15,6 +15,8 @@ import { readMatrix } from '../formats/lora_matrix.ts';
 import { type Adapter, readAdapter, writeAdapter } from '../formats/peft.ts';
 import type { OpenOptions, Tier } from '../gpu/adapter.ts';
 import { Gpu } from '../gpu/gpu.ts';
+import { requireInt8 } from '../infer/embedder.ts';
+import { holdsInt4 } from '../infer/estimate.ts';
 import { loadModel } from '../model/load.ts';
 import { modelFiles } from '../model/open.ts';
 import type { Tokenizer } from '../model/tokenizer.ts';
@@ -47,6 +49,7 @@ export interface TrainJob {
   withoutRationales: boolean;
   settings: Settings;
   tier?: Tier;
+  activations?: 'int8';
   chunkTokens?: number;
   keepBytes?: number;
   /** Bytes of GPU memory that the run may take; by default, of a software GPU the machine's own, of others whatever they have. */
@@ -101,8 +104,14 @@ export function planJob(gpu: Gpu, { job, source, adapter, prepared }: OpenedJob)
   const { checkpoint } = source;
   const { data } = prepared;
   const { train, settings, keepBytes = DEFAULT_KEEP_BYTES } = job;
+  const int8 = job.activations === 'int8';
+  if (int8) requireInt8(gpu);
+  if (int8 && !holdsInt4(checkpoint))
+    throw new UserError(
+      `--activations int8 has nothing to work on: ${job.model} has no int4 weights (\`lacuna quantize --to q4\` makes them)`,
+    );
   const plan = (chunkTokens: number) =>
-    planTraining(checkpoint, gpu.caps, data, settings, { train, adapter, chunkTokens, keepBytes });
+    planTraining(checkpoint, gpu.caps, data, settings, { train, adapter, chunkTokens, keepBytes, int8 });
   const texts = [...data.queries, ...data.passages];
   const longest = texts.reduce((n, ids) => Math.max(n, ids.length), 0);
   // A chunk of one text plans the same passages a step, which the usual chunk depends on.
@@ -117,11 +126,12 @@ export function planJob(gpu: Gpu, { job, source, adapter, prepared }: OpenedJob)
 export function configOf(opened: OpenedJob, gpu: Gpu, chunkTokens: number, command: string): RunConfig {
   const { job, fingerprint, dataFiles } = opened;
   const { experiment, preset, train, model, modelPath, adapter = null, data, fold = null, withoutRationales } = job;
+  const { activations = null } = job;
   const { description, device } = gpu.description;
   const deno = (globalThis as { Deno?: { version: { deno: string } } }).Deno;
   return {
     ...{ experiment, preset, train, model, modelPath, fingerprint, adapter, data, dataFiles, fold, withoutRationales },
-    ...{ chunkTokens, tier: gpu.caps.tier, device: description || device, command },
+    ...{ activations, chunkTokens, tier: gpu.caps.tier, device: description || device, command },
     versions: {
       lacuna: manifest.version,
       ...(deno ? { deno: deno.version.deno } : { node: process.versions.node, dawn: manifest.dependencies.webgpu }),
@@ -132,7 +142,8 @@ export function configOf(opened: OpenedJob, gpu: Gpu, chunkTokens: number, comma
 
 /** The job of a run that is to go on: what it began with, and nothing else. */
 export function jobOf(c: RunConfig): TrainJob {
-  return { ...c, adapter: c.adapter ?? undefined, fold: c.fold ?? undefined, tier: c.tier };
+  const { adapter, fold, activations } = c;
+  return { ...c, adapter: adapter ?? undefined, fold: fold ?? undefined, activations: activations ?? undefined };
 }
 
 /** Throws a UserError where model, adapter or data are not those that the run began with. */
@@ -241,6 +252,7 @@ async function openSession(gpu: Gpu, opened: OpenedJob, folder: RunFolder, repor
   const trainer = await Trainer.create(gpu, trainable, tokenizer, prepared.data, job.settings, {
     chunkTokens: folder.config.chunkTokens,
     keepBytes: job.keepBytes,
+    int8: job.activations === 'int8',
     onCompile: (done, total) => reporter.phase('compile', done, total, 'pipelines'),
     onEmbed: (what, done, total) => reporter.phase(what, done, total, 'tokens'),
   });

@@ -2,6 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import { Sequences } from '../../kernels/attention/sequences.ts';
 import { INT8_LABEL } from '../../kernels/linear/int8/int8.ts';
+import { measureInt8 } from '../../kernels/linear/int8/operands.ts';
 import { describeGpus } from '../../test/gpus.ts';
 import { describeMatrixGpu } from '../../test/matrix_gpus.ts';
 import { normal, relativeError, toGpu } from '../../test/numeric.ts';
@@ -12,7 +13,7 @@ import { activations, forward } from '../model/decoder.ts';
 import { openEmbedder } from '../model/open.ts';
 import { SHAPES, syntheticModel } from '../model/synthetic.ts';
 import type { Tokenizer } from '../model/tokenizer.ts';
-import { freeModel, type ModelWeights, projections } from '../model/weights.ts';
+import { freeModel, linears, type ModelWeights, projections } from '../model/weights.ts';
 import { Embedder, type EmbedderOptions } from './embedder.ts';
 
 const tokenizer: Tokenizer = {
@@ -61,11 +62,12 @@ describeMatrixGpu('8-bit activations', (gpu, emulated) => {
     return made;
   };
 
-  test('every product of every layer is in i8, with adapters or without', () => {
+  test('every product of every layer is in i8, with adapters or without', async () => {
     const g = open();
     if (!g) return;
     for (const adapter of [false, true]) {
       const made = model(adapter);
+      await measureInt8(g, linears(made));
       const r = new Recorder(g);
       const seqs = new Sequences(g, BATCH, 8);
       const s = activations(g, TINY, BATCH, 64);
@@ -83,8 +85,8 @@ describeMatrixGpu('8-bit activations', (gpu, emulated) => {
     const d = TINY.hiddenSize;
     const [f16, int8] = [await vectors({}), await vectors({ activations: 'int8' })];
     const off = relativeError(int8, f16);
-    // Unit vectors: a cosine of 1 - off² / 2.
-    expect(off).toBeLessThan(0.06);
+    // Unit vectors: a cosine of 1 - off² / 2. Turning costs random weights, whose rows have no large numbers, a fifth of this.
+    expect(off).toBeLessThan(0.08);
     expect(off).toBeGreaterThan(0.002);
     const alone = await vectors({ activations: 'int8' }, false, [TOKENS[2]]);
     expect([...alone]).toEqual([...int8.subarray(2 * d, 3 * d)]);
@@ -93,7 +95,7 @@ describeMatrixGpu('8-bit activations', (gpu, emulated) => {
   test('an adapter is added as it is', async () => {
     if (!open()) return;
     const [f16, int8] = [await vectors({}, true), await vectors({ activations: 'int8' }, true)];
-    expect(relativeError(int8, f16)).toBeLessThan(0.06);
+    expect(relativeError(int8, f16)).toBeLessThan(0.08);
     expect(relativeError(int8, await vectors({ activations: 'int8' }))).toBeGreaterThan(0.2);
   });
 

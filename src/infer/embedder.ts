@@ -5,6 +5,7 @@
 import { Sequences } from '../../kernels/attention/sequences.ts';
 import { l2Normalize } from '../../kernels/l2_normalize/l2_normalize.ts';
 import { INT8_LABEL } from '../../kernels/linear/int8/int8.ts';
+import { measureInt8 } from '../../kernels/linear/int8/operands.ts';
 import { poolMean } from '../../kernels/pool/pool.ts';
 import { rmsNorm } from '../../kernels/rms_norm/rms_norm.ts';
 import { UserError } from '../errors.ts';
@@ -15,7 +16,7 @@ import { type Activations, activationBytes, activations, forward } from '../mode
 import { type EmbeddingActivations, embedding, embeddingActivations } from '../model/embedding.ts';
 import { requireKnown } from '../model/load.ts';
 import type { Tokenizer } from '../model/tokenizer.ts';
-import { freeModel, type ModelWeights } from '../model/weights.ts';
+import { freeModel, linears, type ModelWeights } from '../model/weights.ts';
 import { packBatches } from './batches.ts';
 
 export type Pooling = 'last' | 'mean';
@@ -110,7 +111,10 @@ export class Embedder {
     const batchTokens = batchTokensFor(gpu, config, maxLength, options.batchTokens);
     const pooling = options.pooling ?? 'last';
     const int8 = options.activations === 'int8';
-    if (int8) requireInt8(gpu);
+    if (int8) {
+      requireInt8(gpu);
+      await measureInt8(gpu, linears(model));
+    }
     const seqs = new Sequences(gpu, batchTokens, Math.min(batchTokens, 4096), model.embed.rows);
     const s = activations(gpu, config, batchTokens, maxLength);
     const vectors = embeddingActivations(gpu, seqs, config.hiddenSize);

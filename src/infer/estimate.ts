@@ -50,6 +50,13 @@ export function weightBytes(
   return total;
 }
 
+/** Whether any linear is stored in int4, and stays so. */
+export const holdsInt4 = (checkpoint: Checkpoint): boolean =>
+  Array.from({ length: checkpoint.config.layers }, (_, i) => Object.values(layerPaths(i)).flat())
+    .flat()
+    .map((path) => checkpoint.linear(path))
+    .some((s) => s.kind === 'gptq' || s.kind === 'awq' || (s.kind === 'ggml' && s.type.startsWith('Q4')));
+
 /** `lengths`: tokens of every text. */
 export function estimate(
   checkpoint: Checkpoint,
@@ -59,7 +66,7 @@ export function estimate(
   const { config } = checkpoint;
   const { lengths, batchTokens } = job;
   const weights = weightBytes(checkpoint, caps, { quantize: job.quantize ? 'q4' : undefined });
-  const int8 = job.int8 ? int8Bytes(config) : undefined;
+  const int8 = job.int8 ? int8Bytes(config, ['forward']) : undefined;
   const tiles = int8 ? int8.perToken : caps.matrix ? tileBytes(config, 'forward') : 0;
   const perToken = activationBytes(config, caps.f16 ? 'f16' : 'f32').perToken + tiles;
   const activations = batchTokens * perToken + (int8?.weights ?? 0);

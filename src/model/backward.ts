@@ -9,6 +9,7 @@ import { copy } from '../../kernels/copy/copy.ts';
 import { embedBackward } from '../../kernels/embed_backward/embed_backward.ts';
 import type { TokenRows } from '../../kernels/embed_backward/token_rows.ts';
 import { biasGradient } from '../../kernels/linear/bias_gradient.ts';
+import { int8BackwardPlan, linearBackwardInt8 } from '../../kernels/linear/int8/int8.ts';
 import { linearBackward } from '../../kernels/linear/linear.backward.ts';
 import { weightGradient } from '../../kernels/linear/weight_gradient.ts';
 import { loraBackward } from '../../kernels/lora/lora.backward.ts';
@@ -110,13 +111,20 @@ interface ProjectedBack {
   scale?: number;
   dropout?: AdapterDropout;
   H?: (site: number, rank: number) => Tensor | undefined;
+  /** dy W in i8 where kernels/linear/int8 can; adapters' gradients are f16's. */
+  int8?: boolean;
 }
 
 /** dx = dy W for all parts and adapters of a projection; the gradients of those that are trained. */
 function projectBackward(r: Recorder, p: Projection, gradients: Gradients, a: ProjectedBack): void {
   const { x, dy, dx, rows, scale = 1 } = a;
   p.parts.forEach(({ column, weight, bias }, i) => {
-    if (dx) linearBackward(r, { dy, column, weight, dx, rows, scale, add: i > 0 });
+    if (dx) {
+      const call = { dy, column, weight, dx, rows, scale, add: i > 0 };
+      const plan = a.int8 ? int8BackwardPlan(r.gpu.caps, call) : undefined;
+      if (plan) linearBackwardInt8(r, call, plan);
+      else linearBackward(r, call);
+    }
     const dW = weight.kind === 'dense' ? gradients.get(weight.data) : undefined;
     if (dW) weightGradient(r, { dy, column, x, N: weight.N, dW: { data: dW }, rows, scale, add: true });
     const dbias = bias && gradients.get(bias);
@@ -132,6 +140,12 @@ function projectBackward(r: Recorder, p: Projection, gradients: Gradients, a: Pr
   }
 }
 
+export interface BackwardOptions {
+  dropout?: AdapterDropout;
+  /** Products of int4 weights in i8, those of layers that are run again too. */
+  int8?: boolean;
+}
+
 /** Linears of a layer: an adapter's site is its layer's times this and its place. */
 const LINEARS = 7;
 
@@ -144,7 +158,7 @@ function layerBackward(
   b: BackwardActivations,
   seqs: Sequences,
   gradients: Gradients,
-  { last, dropout }: { last: boolean; dropout?: AdapterDropout },
+  { last, dropout, int8 }: BackwardOptions & { last: boolean },
 ): void {
   const { config: c, layers } = w;
   const [L, input, own] = [layers[i], b.inputs[i], b.kept?.[i]];
@@ -165,19 +179,19 @@ function layerBackward(
     swiglu(r, { gateUp: s.gateUp, y: s.act, rows, scale: 1 / down });
   } else {
     copy(r, { x: input, y: s.h, rows });
-    upToDown(r, c, L, s, seqs, { dropout, H });
+    upToDown(r, c, L, s, seqs, { dropout, H, int8 });
   }
   // The down projection was not run again, so its adapter's H was not made.
   const downH = own ? H : undefined;
-  projectBackward(r, L.down, gradients, { x: s.act, dy: b.dy, dx: b.dact, rows, scale: down, dropout, H: downH });
+  projectBackward(r, L.down, gradients, { x: s.act, dy: b.dy, dx: b.dact, rows, scale: down, dropout, H: downH, int8 });
   swigluBackward(r, { gateUp: s.gateUp, dy: b.dact, rows, scale: 1 / down });
-  projectBackward(r, L.gateUp, gradients, { x: s.a, dy: s.gateUp, dx: b.da, rows, dropout, H });
+  projectBackward(r, L.gateUp, gradients, { x: s.a, dy: s.gateUp, dx: b.da, rows, dropout, H, int8 });
   normed(L.postNorm, mid);
-  projectBackward(r, L.o, gradients, { x: s.mixed, dy: b.dy, dx: b.dmixed, rows, dropout, H });
+  projectBackward(r, L.o, gradients, { x: s.mixed, dy: b.dy, dx: b.dmixed, rows, dropout, H, int8 });
   attentionBackward(r, { qkv: s.qkv, y: s.mixed, lse: s.lse, dy: b.dmixed, dqkv: b.dqkv, sequences: seqs, ...shape });
   ropeBackward(r, { x: b.dqkv, y: b.dflat, positions: seqs.positions, table: s.ropeTable, rows, ...shape });
   rmsNorm(r, { x: input, weight: L.inputNorm, y: s.a, rows, eps: c.rmsEps });
-  projectBackward(r, L.qkv, gradients, { x: s.a, dy: b.dflat, dx: last ? undefined : b.da, rows, dropout, H });
+  projectBackward(r, L.qkv, gradients, { x: s.a, dy: b.dflat, dx: last ? undefined : b.da, rows, dropout, H, int8 });
   if (!last) normed(L.inputNorm, input);
 }
 
@@ -192,12 +206,12 @@ export function backward(
   b: BackwardActivations,
   seqs: Sequences,
   gradients: Gradients,
-  { dropout, tokens }: { dropout?: AdapterDropout; tokens?: TokenRows } = {},
+  { tokens, ...options }: BackwardOptions & { tokens?: TokenRows } = {},
 ): void {
   copy(r, { x: b.dh, y: b.dy, rows: seqs.tokens });
   const below = w.layers.length > 0 && (gradients.has(w.layers[0].inputNorm) || tokens !== undefined);
   for (let i = w.layers.length - 1; i >= 0; i--) {
-    layerBackward(r, w, i, s, b, seqs, gradients, { last: i === 0 && !below, dropout });
+    layerBackward(r, w, i, s, b, seqs, gradients, { last: i === 0 && !below, ...options });
   }
   if (!tokens) return;
   const chunks = w.embed.chunks.map((chunk) => ({ ...chunk, data: gradients.get(chunk.data)! }));

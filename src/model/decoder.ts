@@ -6,7 +6,7 @@ import { attention } from '../../kernels/attention/attention.ts';
 import type { Sequences } from '../../kernels/attention/sequences.ts';
 import { embed } from '../../kernels/embed/embed.ts';
 import { int8Plan, linearInt8 } from '../../kernels/linear/int8/int8.ts';
-import { linear } from '../../kernels/linear/linear.ts';
+import { downAhead, linear } from '../../kernels/linear/linear.ts';
 import { lora } from '../../kernels/lora/lora.ts';
 import { rmsNorm } from '../../kernels/rms_norm/rms_norm.ts';
 import { rope, ropeTable } from '../../kernels/rope/rope.ts';
@@ -82,21 +82,23 @@ export function activationBytes(c: ModelConfig, activation: 'f16' | 'f32'): { pe
   return { perToken: bytes.reduce((a, b) => a + b, 0), widest: Math.max(...bytes) };
 }
 
+type Pass = 'forward' | 'backward';
+
 /**
  * Bytes a token that products of many rows on subgroup matrices (linear.tall.ts) may hold beside the activations: their
  * left operands in tiles, one of each width.
  */
-export function tileBytes(c: ModelConfig, pass: 'forward' | 'backward'): number {
+export function tileBytes(c: ModelConfig, pass: Pass): number {
   const [mixed, qkv] = [c.heads * c.headDim, (c.heads + 2 * c.kvHeads) * c.headDim];
   const widths = pass === 'forward' ? [c.hiddenSize, mixed, c.ffnSize] : [c.hiddenSize, qkv, 2 * c.ffnSize];
   return 2 * [...new Set(widths)].reduce((a, b) => a + b, 0);
 }
 
-/** Bytes that products in i8 hold beside the activations: rows of each width a token, and a layer's weights. */
-export function int8Bytes(c: ModelConfig): { perToken: number; weights: number } {
+/** Bytes that products in i8 hold beside the activations: rows of each width a token, and a layer's weights, for each pass. */
+export function int8Bytes(c: ModelConfig, passes: readonly Pass[]): { perToken: number; weights: number } {
   const [mixed, qkv] = [c.heads * c.headDim, (c.heads + 2 * c.kvHeads) * c.headDim];
   const weights = c.hiddenSize * (qkv + mixed + 3 * c.ffnSize);
-  return { perToken: tileBytes(c, 'forward') / 2, weights };
+  return { perToken: passes.reduce((n, pass) => n + tileBytes(c, pass) / 2, 0), weights: passes.length * weights };
 }
 
 /** Room for batches of up to `maxTokens` tokens, in sequences of up to `maxLength`. */
@@ -146,13 +148,16 @@ export function project(r: Recorder, p: Projection, a: Projected): void {
     linear(r, { ...update, column, weight, bias, add, scale });
     return;
   }
-  for (const { column, weight, bias } of p.parts) {
-    const call = { x, weight, bias, y, rows, column, add, scale };
+  const calls = p.parts.map(({ column, weight, bias }) => ({ x, weight, bias, y, rows, column, add, scale }));
+  const xTiles = a.int8 || !update ? undefined : downAhead(r, calls, update);
+  for (const call of calls) {
     const plan = a.int8 ? int8Plan(r.gpu.caps, call) : undefined;
     if (plan) linearInt8(r, call, plan);
-    else linear(r, call);
+    else linear(r, { ...call, xTiles });
   }
-  for (const update of updates) lora(r, update);
+  updates.forEach((update, i) => {
+    lora(r, { ...update, ahead: i === 0 && xTiles !== undefined });
+  });
 }
 
 /** One layer: h += o(attention(rope(qkv(norm(h))))); h += down(silu(gate(norm(h))) * up(norm(h))). */

@@ -49,6 +49,10 @@ export interface ModelWeights {
 
 export const projections = (w: LayerWeights): Projection[] => [w.qkv, w.o, w.gateUp, w.down];
 
+/** The weights of all layers' linears. */
+export const linears = (w: ModelWeights): Weight[] =>
+  w.layers.flatMap((layer) => projections(layer).flatMap(({ parts }) => parts.map(({ weight }) => weight)));
+
 /** Every tensor of the model, each once (a tied head is the embedding). */
 export function tensors(w: ModelWeights): Set<Tensor> {
   const all = new Set<Tensor>([w.norm, ...w.embed.chunks.map((c) => c.data)]);
@@ -56,7 +60,10 @@ export function tensors(w: ModelWeights): Set<Tensor> {
     for (const { weight, bias } of p.parts) {
       if (bias) all.add(bias);
       if (weight.kind === 'dense') all.add(weight.data);
-      else for (const t of [weight.words, weight.params, weight.perm]) if (t) all.add(t);
+      else {
+        const { words, params, perm, int8 } = weight;
+        for (const t of [words, params, perm, int8?.rows, int8?.columns]) if (t) all.add(t);
+      }
     }
     for (const { lora } of p.loras) all.add(lora.A).add(lora.B);
   };

@@ -8,7 +8,7 @@ import type { Caps } from '../gpu/adapter.ts';
 import { elements } from '../gpu/tensor.ts';
 import { forwardFlops, weightBytes } from '../infer/estimate.ts';
 import { backwardBytes } from '../model/backward.ts';
-import { activationBytes, tileBytes } from '../model/decoder.ts';
+import { activationBytes, int8Bytes, tileBytes } from '../model/decoder.ts';
 import { sourcesOf } from './all_weights.ts';
 import { Batches } from './batches.ts';
 import { chunksOf } from './chunks.ts';
@@ -59,6 +59,8 @@ export interface PlanOptions {
   chunkTokens: number;
   /** Bytes that layers may keep. */
   keepBytes: number;
+  /** Products of int4 weights in 8 bits. */
+  int8?: boolean;
 }
 
 /** Steps that stand for all where tokens are counted. */
@@ -70,7 +72,7 @@ export function planTraining(
   caps: Caps,
   data: TrainingData,
   settings: Settings,
-  { train, adapter, chunkTokens, keepBytes }: PlanOptions,
+  { train, adapter, chunkTokens, keepBytes, int8 }: PlanOptions,
 ): TrainingPlan {
   const { config } = checkpoint;
   const activation = caps.f16 ? 'f16' : 'f32';
@@ -81,13 +83,15 @@ export function planTraining(
   const keep = back.kept * chunkTokens <= keepBytes;
   const layerInputs = 4 * config.layers * config.hiddenSize;
   const forward = activationBytes(config, activation).perToken;
+  const eights = int8 ? int8Bytes(config, ['forward', 'backward']) : undefined;
   const tiles = caps.matrix ? tileBytes(config, 'forward') + tileBytes(config, 'backward') : 0;
   const vectors = 4 * config.hiddenSize * data.passages.length;
   const trained = train === 'all' ? allCount(checkpoint, caps) : loraCount(config, settings, adapter);
   const bytes = {
     weights: train === 'lora' ? frozenBytes(checkpoint, caps, data) : activation === 'f16' ? 2 * trained : 0,
     training: BYTES_PER_PARAMETER * trained,
-    activations: chunkTokens * (forward + back.perToken - layerInputs + tiles),
+    activations:
+      chunkTokens * (forward + back.perToken - layerInputs + (eights?.perToken ?? tiles)) + (eights?.weights ?? 0),
     layerInputs: chunkTokens * layerInputs,
     kept: keep ? chunkTokens * back.kept : 0,
     ranking: data.validation ? chunkTokens * forward + 2 * vectors : 0,

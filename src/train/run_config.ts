@@ -23,6 +23,8 @@ const SCHEMA = z.object({
   dataFiles: z.record(z.string(), z.string()),
   fold: z.int().min(0).nullable(),
   withoutRationales: z.boolean(),
+  /** Of products of int4 weights; runs of before there was a choice have none. */
+  activations: z.enum(['int8']).nullable().default(null),
   /** Of tokens: other chunks draw other dropout masks. */
   chunkTokens: z.int().min(1),
   tier: z.enum(['matrix', 'subgroup', 'portable']),

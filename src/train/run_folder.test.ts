@@ -14,7 +14,7 @@ import { Smoothed } from './training_plot.ts';
 
 const CONFIG: RunConfig = {
   ...{ experiment: 'exp010', preset: 'default', train: 'lora', model: 'tiny', modelPath: '/tiny', fingerprint: 'f' },
-  ...{ adapter: null, data: '/data', dataFiles: {}, fold: 0, withoutRationales: false },
+  ...{ adapter: null, data: '/data', dataFiles: {}, fold: 0, withoutRationales: false, activations: null },
   ...{ chunkTokens: 64, tier: 'portable', device: 'none', command: 'lacuna train', versions: { lacuna: '0' } },
   settings: {
     ...{ lr: 1e-4, epochs: 3, batch: 2, negatives: 2, pool: 'positives', hardNegatives: 0, rank: 2, alpha: 4 },

@@ -9,12 +9,16 @@ import { copy } from '../../kernels/copy/copy.ts';
 import { keyOf } from '../../kernels/dropout/philox.ts';
 import { TokenRows } from '../../kernels/embed_backward/token_rows.ts';
 import { setGradNorm } from '../../kernels/grad_norm/grad_norm.ts';
+import { INT8_LABEL } from '../../kernels/linear/int8/int8.ts';
+import { measureInt8 } from '../../kernels/linear/int8/operands.ts';
+import { UserError } from '../errors.ts';
 import type { Gpu } from '../gpu/gpu.ts';
 import { type KernelTime, Recorder, type Recording } from '../gpu/recorder.ts';
 import type { Tensor } from '../gpu/tensor.ts';
 import { backward, backwardActivations, backwardTensors } from '../model/backward.ts';
 import { activations, forward } from '../model/decoder.ts';
 import { embedding, embeddingActivations, embeddingBackward } from '../model/embedding.ts';
+import { linears } from '../model/weights.ts';
 import { type Chunk, chunksOf } from './chunks.ts';
 import type { Trainable } from './trainable.ts';
 
@@ -25,6 +29,8 @@ export interface StepOptions extends AdamwOptions {
   chunkTokens: number;
   /** Keep what every layer's products make, instead of running layers again: faster, and more memory. */
   keep: boolean;
+  /** Products of int4 weights in 8 bits, forward and dX: kernels/linear/int8. The GPU must have them (requireInt8). */
+  int8?: boolean;
   /** The most tokens of one text. */
   maxLength: number;
   /** What cosines are multiplied by. */
@@ -144,6 +150,8 @@ export async function createStep(
   };
   const [batch, norm, rates, state] = ['batch', 'gradient norm', 'rates', 'dropout'].map((label) => gpu.dim(label));
   const dropout = o.dropout > 0 ? { p: o.dropout, state } : undefined;
+  const { int8 } = o;
+  if (int8) await measureInt8(gpu, linears(model), true);
 
   const record = (what: (r: Recorder) => void) => {
     const r = new Recorder(gpu);
@@ -153,7 +161,7 @@ export async function createStep(
   const recorders = [
     record((r) => {
       const H = b.kept && ((site: number) => b.H.get(site));
-      forward(r, model, s, seqs, { dropout, H, kept: b.kept, inputs: b.inputs });
+      forward(r, model, s, seqs, { dropout, H, kept: b.kept, inputs: b.inputs, int8 });
       embedding(r, model, s.h, e, seqs);
       for (const rows of moves.out) copy(r, { x: e.out, y: vectors, rows });
     }),
@@ -165,10 +173,14 @@ export async function createStep(
     record((r) => {
       for (const rows of moves.back) copy(r, { x: dvectors, y: dout, rows });
       embeddingBackward(r, model, e, seqs, { dout, dh: b.dh, gradients });
-      backward(r, model, s, b, seqs, gradients, { dropout, tokens });
+      backward(r, model, s, b, seqs, gradients, { dropout, tokens, int8 });
     }),
     record((r) => parameters.recordUpdate(r, { stats, norm, step: rates, options: o })),
   ];
+  if (int8 && !recorders[0].dispatches.some(({ label }) => label === INT8_LABEL))
+    throw new UserError(
+      `--activations int8 has nothing to work on: it takes int4 weights, not in act-order, and chunks of 128 tokens or more, not ${o.chunkTokens}`,
+    );
   const compiled: Recording[] = [];
   const counts = recorders.map(() => ({ done: 0, total: 0 }));
   for (const [i, r] of recorders.entries())

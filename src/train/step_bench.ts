@@ -18,11 +18,13 @@ export interface StepCase {
   chunkTokens: number;
   /** Keep all activations instead of running layers again. */
   keep: boolean;
+  /** Products of int4 weights in 8 bits. */
+  int8?: boolean;
 }
 
 const BATCH = { queries: [16, 144], passages: [112, 32] } as const;
 
-/** 32B also in pieces: layer inputs of the whole batch take more memory than the weights leave of 24 GB. */
+/** 32B also in pieces that leave it within 24 GB, which its weights and adapters nearly fill; the others take up to 110. */
 export const STEP_CASES: readonly StepCase[] = [
   { model: 'SmolLM2-135M', ...BATCH, chunkTokens: 5888, keep: true },
   { model: 'Qwen2.5-0.5B', ...BATCH, chunkTokens: 5888, keep: false },
@@ -31,9 +33,13 @@ export const STEP_CASES: readonly StepCase[] = [
   { model: 'Qwen2.5-1.5B', ...BATCH, chunkTokens: 5888, keep: true },
   { model: 'Qwen2.5-7B', ...BATCH, chunkTokens: 5888, keep: false },
   { model: 'Qwen2.5-7B', ...BATCH, chunkTokens: 5888, keep: true },
-  { model: 'Qwen2.5-32B', ...BATCH, chunkTokens: 512, keep: false },
+  { model: 'Qwen2.5-7B', ...BATCH, chunkTokens: 5888, keep: true, int8: true },
+  { model: 'Qwen2.5-32B', ...BATCH, chunkTokens: 1472, keep: false },
+  { model: 'Qwen2.5-32B', ...BATCH, chunkTokens: 896, keep: false, int8: true },
   { model: 'Qwen2.5-32B', ...BATCH, chunkTokens: 5888, keep: false },
+  { model: 'Qwen2.5-32B', ...BATCH, chunkTokens: 5888, keep: false, int8: true },
   { model: 'Qwen2.5-32B', ...BATCH, chunkTokens: 5888, keep: true },
+  { model: 'Qwen2.5-32B', ...BATCH, chunkTokens: 5888, keep: true, int8: true },
 ];
 
 /** A case that a software driver ends in a minute. */
@@ -50,6 +56,7 @@ export interface StepTiming {
   tokens: number;
   chunkTokens: number;
   keep: boolean;
+  int8: boolean;
   /** Median over the steps timed, wall clock, the host's work and the readback of the loss included. */
   ms: number;
   tokensPerSecond: number;
@@ -79,7 +86,7 @@ export async function timeStep(gpu: Gpu, c: StepCase, { warm = 3, steps = 10 } =
   const trainable = await newLora(gpu, model, lora);
   const options: StepOptions = {
     ...{ beta1: 0.9, beta2: 0.95, eps: 1e-8, clip: 0, scale: 20, seed: 1, dropout: lora.dropout },
-    ...{ queries: c.queries[0], passages: c.passages[0], chunkTokens: c.chunkTokens, keep: c.keep },
+    ...{ queries: c.queries[0], passages: c.passages[0], chunkTokens: c.chunkTokens, keep: c.keep, int8: c.int8 },
     maxLength: Math.max(c.queries[1], c.passages[1]),
   };
   const step = await createStep(gpu, trainable, options);
@@ -100,7 +107,15 @@ export async function timeStep(gpu: Gpu, c: StepCase, { warm = 3, steps = 10 } =
   const ms = times.sort((a, b) => a - b)[times.length >> 1];
   const tokens = c.queries[0] * c.queries[1] + c.passages[0] * c.passages[1];
   const timing = {
-    ...{ model: c.model, tokens, chunkTokens: c.chunkTokens, keep: c.keep, ms, tokensPerSecond: (1000 * tokens) / ms },
+    ...{
+      model: c.model,
+      tokens,
+      chunkTokens: c.chunkTokens,
+      keep: c.keep,
+      int8: c.int8 ?? false,
+      ms,
+      tokensPerSecond: (1000 * tokens) / ms,
+    },
     ...{ gpuBytes: gpu.peak, dispatches: step.labels.length },
     profile: gpu.caps.timestamps ? profileLines(await step.profile()) : [],
   };
@@ -117,7 +132,7 @@ export async function stepBench(gpu: Gpu, print: (line: string) => void, only = 
     const t = await timeStep(gpu, c, software ? { warm: 0, steps: 1 } : {});
     timings.push(t);
     print(
-      `${t.model.padEnd(14)} int4, LoRA r 32, ${t.tokens} tokens in chunks of ${t.chunkTokens}, layers ${t.keep ? 'kept' : 'run again'}: ${t.ms.toFixed(1)} ms a step, ${Math.round(t.tokensPerSecond)} tokens/s, ${(t.gpuBytes / 1e9).toFixed(2)} GB, ${t.dispatches} dispatches`,
+      `${t.model.padEnd(14)} int4, LoRA r 32, ${t.tokens} tokens in chunks of ${t.chunkTokens}, layers ${t.keep ? 'kept' : 'run again'}${t.int8 ? ', activations int8' : ''}: ${t.ms.toFixed(1)} ms a step, ${Math.round(t.tokensPerSecond)} tokens/s, ${(t.gpuBytes / 1e9).toFixed(2)} GB, ${t.dispatches} dispatches`,
     );
     for (const line of t.profile) print(`    ${line}`);
   }

@@ -20,6 +20,8 @@ export interface TrainerOptions {
   chunkTokens?: number;
   /** Bytes that layers may keep for the backward pass beside their inputs; where it is not enough they are run again. */
   keepBytes?: number;
+  /** Products of int4 weights in 8 bits. */
+  int8?: boolean;
   /** Counts pipelines. */
   onCompile?: (done: number, total: number) => void;
   onEmbed?: OnEmbed;
@@ -123,7 +125,14 @@ export class Trainer {
     });
     const { kept } = backwardBytes(trainable.model.config, gpu.activation);
     const keep = kept * chunkTokens <= (options.keepBytes ?? DEFAULT_KEEP_BYTES);
-    const shape = { queries: settings.batch, passages: batches.maxPassages, chunkTokens, maxLength: longest, keep };
+    const shape = {
+      queries: settings.batch,
+      passages: batches.maxPassages,
+      chunkTokens,
+      maxLength: longest,
+      keep,
+      int8: options.int8,
+    };
     const step = await createStep(gpu, trainable, { ...settings, ...shape }, options.onCompile);
     const { model } = trainable;
     const rankWith = { gpu, model, tokenizer, batchTokens: chunkTokens, onEmbed: options.onEmbed };

@@ -1,4 +1,4 @@
-/** What the i8 product means, in float64 and whole numbers. Layouts: int8.*.wgsl. */
+/** What the i8 products mean, in float64 and whole numbers. Layouts: int8.*.wgsl. */
 type Numbers = ArrayLike<number>;
 
 /** Where number k of a row lies in tiles of 16 x 32, K columns in all; `squares`: as int8.requantize.wgsl makes them. */
@@ -27,17 +27,31 @@ export function dotInt8(x: Int8Array, w: Int8Array): number {
   return sum;
 }
 
-/** A row's scale: its largest number becomes 127. */
-export function scaleRef(row: Numbers): number {
+/** Each 32 numbers of a row turned by the Hadamard matrix, H[i, j] = (-1)^(bits that i and j share). */
+export function hadamardRef(row: Numbers): Float64Array {
+  const out = Float64Array.from(row);
+  for (let apart = 1; apart < 32; apart *= 2)
+    for (let i = 0; i < out.length; i++) {
+      if (i & apart) continue;
+      const [a, b] = [out[i], out[i + apart]];
+      out[i] = a + b;
+      out[i + apart] = a - b;
+    }
+  return out;
+}
+
+/** A row's scale, its largest number becoming 127, and how far off a kernel's may be. */
+export function scaleRef(row: Numbers): { value: number; allowed: number } {
   let most = 0;
   for (let k = 0; k < row.length; k++) most = Math.max(most, Math.abs(row[k]));
-  return most / 127;
+  return { value: most / 127, allowed: (most / 127) * ROUNDOFFS * 2 ** -24 };
 }
 
 /**
- * The largest distance of a row's whole numbers from what they stand for, in units of its scale: at most ROUNDING. Beside the
- * 1/2 of rounding to the nearest, the two quotients that make scale and its reciprocal are off by 2.5 units in the last place
- * each, a weight by one roundoff of its parts, of which each is at most some times the largest weight.
+ * The largest distance of a turned row's whole numbers from what they stand for, in units of its scale: at most ROUNDING. Beside
+ * the 1/2 of rounding to the nearest, in roundoffs of the row's largest turned number, which is no less than √(Σ v²) of any 32
+ * and so than any v: five additions, 5 √32; 32 weights off by one roundoff of their parts each, which are at most eight times the
+ * largest weight, 256; the quotients that make scale and its reciprocal, 8 more.
  */
 export function roundingError(q: Int8Array, row: Numbers, scale: number): number {
   let off = 0;
@@ -48,7 +62,8 @@ export function roundingError(q: Int8Array, row: Numbers, scale: number): number
   }
   return off;
 }
-export const ROUNDING = 0.5 + 127 * 32 * 2 ** -24;
+const ROUNDOFFS = 300;
+export const ROUNDING = 0.5 + 127 * ROUNDOFFS * 2 ** -24;
 
 /**
  * y of an exact sum, and how far off the kernel may be: sum to f32, the two products of the scales and that with the sum round

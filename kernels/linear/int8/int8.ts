@@ -1,19 +1,17 @@
 /**
- * x · Wᵀ in i8 for many rows: x quantised a row at a time, int4 weights made i8 with a scale a row, and the product of the two
- * on subgroup matrices i8 x i8 -> i32. Formulas and layouts: int8.*.wgsl.
+ * x · Wᵀ and dY · W in i8 for many rows: both operands made i8 (operands.ts), and their product on subgroup matrices
+ * i8 x i8 -> i32. Formula and layouts: int8.wgsl.
  */
 import type { Caps } from '../../../src/gpu/adapter.ts';
 import { type Dim, fold, type Recorder } from '../../../src/gpu/recorder.ts';
 import type { Tensor } from '../../../src/gpu/tensor.ts';
 import { float, specialise, unroll } from '../../../src/gpu/wgsl.ts';
+import type { LinearBackward } from '../linear.backward.ts';
 import { type Linear, shapeOf } from '../linear.types.ts';
 import tileOrder from '../tile_order.wgsl' with { type: 'text' };
 import { takeTurns } from '../turns.ts';
-import type { Q4Weight } from '../weights.ts';
-import bytes from './int8.bytes.wgsl' with { type: 'text' };
-import quantizeSource from './int8.quantize.wgsl' with { type: 'text' };
-import requantizeSource from './int8.requantize.wgsl' with { type: 'text' };
 import source from './int8.wgsl' with { type: 'text' };
+import { AHEAD, type Int8Rows, int8Weight, padded, quantizeRows, requantize } from './operands.ts';
 
 /** A workgroup makes BM x BN outputs, BK of k at a time; a subgroup WM x WN of them. */
 export interface Int8Plan {
@@ -35,22 +33,8 @@ export const INT8_PLANS: readonly Int8Plan[] = [
   { BM: 128, BN: 128, BK: 64, WM: 32, WN: 128, GROUP_M: 4 },
 ];
 
-/** Sets of left matrices, and how many times 32 of k they are loaded ahead. */
+/** Sets of left matrices. */
 const SETS = 4;
-const AHEAD = 3;
-
-/** Rows of i8 in tiles of 16 x 32, and what a row is multiplied by. */
-export interface Int8Rows {
-  /** i8 [rows rounded up to 16, K] and AHEAD tiles more, for loads that go past the end; four in a u32. */
-  tiles: Tensor;
-  /** f32 [rows] */
-  scale: Tensor;
-  /** Columns in the tiles: zeros fill them up. */
-  K: number;
-}
-
-const padded = (n: number, to: number): number => to * Math.ceil(n / to);
-const words = (rows: number, K: number): number => (padded(rows, 16) * K) / 4 + AHEAD * 128;
 
 const threads = (p: Int8Plan): number => (p.BM / p.WM) * (p.BN / p.WN) * 32;
 /** Vectors of a stage, which the epilogue's 16 rows of six for each subgroup must fit too. */
@@ -72,99 +56,51 @@ export function int8Fits(caps: Caps, s: Int8Shape, p: Int8Plan): boolean {
   return threads(p) <= caps.maxInvocations && 2 * 16 * stageVectors(p) <= caps.maxWorkgroupStorage;
 }
 
-/** What linearInt8's product is called in profiles. */
+/** What the products are called in profiles. */
 export const INT8_LABEL = 'linear q4 int8';
+export const INT8_BACKWARD_LABEL = 'linear backward q4 int8';
 
 /** A linear layer's call, without adapter: those are products of their own. */
 export type Int8Linear = Omit<Linear, 'lora' | 'dropout' | 'H' | 'update'>;
+/** A linear layer's backward call: dx (+)= scale · dy W. */
+export type Int8Backward = Omit<LinearBackward, 'dropout'>;
 
-/** The plan of a layer that can be run in i8: int4 weights in their own order, many rows. */
+/** The plan of a layer that can be run in i8: int4 weights in their own order, many rows. Pure. */
 export function int8Plan(caps: Caps, a: Int8Linear): Int8Plan | undefined {
   const { weight, x } = a;
-  if (weight.kind !== 'q4' || weight.perm || weight.group % 16 || x.dtype !== 'f16') return undefined;
+  if (weight.kind !== 'q4' || !int8Weight(weight) || x.dtype !== 'f16') return undefined;
   return INT8_PLANS.find((p) => int8Fits(caps, shapeOf(a), p));
 }
 
-/**
- * Records y[:, column ..] (+)= scale · x Wᵀ + bias with x and W as i8. W is made i8 anew each time, in memory that layers of
- * one shape share: as i8 all layers would take twice what they take as int4.
- */
+/** The plan of a layer's gradient. Pure. */
+export function int8BackwardPlan(caps: Caps, { dy, column = 0, weight, dx }: Int8Backward): Int8Plan | undefined {
+  if (weight.kind !== 'q4' || !int8Weight(weight) || weight.N % 32 || dy.dtype !== 'f16') return undefined;
+  if (dy.shape[1] % 8 || column % 8) return undefined;
+  const shape = { M: dy.shape[0], N: weight.K, K: weight.N, ldy: dx.shape[1], column: 0 };
+  return INT8_PLANS.find((p) => int8Fits(caps, shape, p));
+}
+
+/** Records y[:, column ..] (+)= scale · x Wᵀ + bias with x and W as i8, made so within the call. */
 export function linearInt8(r: Recorder, a: Int8Linear, p: Int8Plan): { x: Int8Rows; w: Int8Rows } {
   const { weight, rows, y, column, bias, add, scale } = a;
   if (weight.kind !== 'q4') throw new Error('int8: W is not int4');
   const x = quantizeRows(r, { x: a.x, rows, to: p.BK }, 'x');
-  const w = int8Weight(r, weight, p.BK, 'W');
-  requantizeW(r, weight, w);
+  const w = requantize(r, weight, 'rows', p.BK, 'W');
   recordInt8(r, { x, w, N: weight.N, y, rows, column, bias, add, scale }, INT8_LABEL, p);
   return { x, w };
 }
 
-/** Records columns `column` .. + `K` of x [M, …], f16, as i8, and gives what lives until the next call of this shape and name. */
-export function quantizeRows(
-  r: Recorder,
-  a: { x: Tensor; rows: Dim; column?: number; K?: number; to: number },
-  name: string,
-): Int8Rows {
-  const { x, rows, column = 0 } = a;
-  const [M, LD] = x.shape;
-  const K = a.K ?? LD;
-  if (x.dtype !== 'f16' || K % 32 || LD % 8 || column % 8) throw new Error(`${name}: ${x.label} does not fit`);
-  const KP = padded(K, a.to);
-  const tiles = r.scratch(`${name} as i8`, 'u32', [words(M, KP)]);
-  const scale = r.scratch(`scales of ${name}`, 'f32', [M]);
-  r.dispatch({
-    label: 'int8 quantize',
-    code: quantizeCode({ K, KP, LD, column }, r.gpu.description.software),
-    bindings: [x, tiles, scale, rows],
-    grid: () => fold(rows.count),
-  });
-  return { tiles, scale, K: KP };
-}
-
-/** The WGSL of quantizeRows. */
-export function quantizeCode(s: { K: number; KP: number; LD: number; column: number }, loops = false): string {
-  const { K, KP, LD, column } = s;
-  // A row of a short K leaves no thread idle; a long one stays within some 60 registers up to K = 32,768.
-  const T = KP <= 1024 ? 64 : 256;
-  const CHUNKS = Math.ceil(KP / 16 / T);
-  const constants = { K, KP, LD, COLUMN: column, T, CHUNKS, PAIRS: 2 * CHUNKS };
-  const text = specialise(quantizeSource, { constants, include: [bytes] });
-  return loops ? text : unroll(text, constants);
-}
-
-/** Memory for requantizeW's result, which calls of one name and shape share. */
-export function int8Weight(r: Recorder, w: Pick<Q4Weight, 'N' | 'K'>, to: number, name: string): Int8Rows {
-  const K = padded(w.K, to);
-  return {
-    tiles: r.scratch(`${name} as i8`, 'u32', [words(w.N, K)]),
-    scale: r.scratch(`scales of ${name}`, 'f32', [w.N]),
-    K,
-  };
-}
-
-/** Records int4 weights made i8, into `out`. */
-export function requantizeW(r: Recorder, weight: Q4Weight, out: Int8Rows): void {
-  r.dispatch({
-    label: `int8 requantize ${weight.meta}`,
-    code: requantizeCode(weight, out.K, r.gpu.caps.maxInvocations),
-    bindings: [weight.words, out.tiles, out.scale, weight.params],
-    grid: fold(Math.ceil(weight.N / 16)),
-  });
-}
-
-/** The WGSL of requantizeW. */
-export function requantizeCode(w: Pick<Q4Weight, 'N' | 'K' | 'group' | 'meta'>, KP: number, most: number): string {
-  const { N, K, group, meta } = w;
-  if (K % 32 || group % 16) throw new Error(`int8 requantize: K ${K}, groups of ${group}`);
-  return specialise(requantizeSource, {
-    constants: {
-      ...{ N, K, KP, GROUP: group, GROUPS: Math.ceil(K / group) },
-      ...{ ZERO_POINT: meta === 'zero16', WIDE: meta === 'offset32' },
-      // 16 rows a workgroup are few workgroups: a long row has more threads.
-      T: Math.min(most, KP >= 2048 ? 1024 : 256),
-    },
-    include: [bytes],
-  });
+/**
+ * Records dx (+)= scale · dy W with dy and W as i8 (the gradient of SwitchBack, Wortsman et al. 2023, with a scale for each
+ * column of W).
+ */
+export function linearBackwardInt8(r: Recorder, a: Int8Backward, p: Int8Plan): { x: Int8Rows; w: Int8Rows } {
+  const { weight, dy, column, dx, rows, add, scale } = a;
+  if (weight.kind !== 'q4') throw new Error('int8: W is not int4');
+  const w = requantize(r, weight, 'columns', p.BK, 'transposed W');
+  const x = quantizeRows(r, { x: dy, rows, column, K: weight.N, to: p.BK }, 'dy');
+  recordInt8(r, { x, w, N: weight.K, y: dx, rows, add, scale }, INT8_BACKWARD_LABEL, p);
+  return { x, w };
 }
 
 /** y[m, column + n] (+)= scale · Σk x[m, k] W[n, k] + bias[n] */
