@@ -2,8 +2,8 @@
 # Kernels and LoRA steps beside PyTorch's and PEFT's in one call of less than ten minutes, on one host's two GPUs:
 #   . .device/base/unpack.sh && scripts/device/kernels.sh "$OUT" [MODEL DATA]
 # The first GPU has the products of few rows and of many, attention, each followed by PyTorch's at the same shapes (peers.py), and
-# with MODEL and DATA LoRA, ranked in 16 bits and in 8, and every kernel's tests; the second PEFT's steps (peer_step.py) and
-# lacuna's. PARTS picks some by name. All end after LIMIT seconds (540): a part that has not begun by then is left out. Python
+# with MODEL and DATA LoRA, ranked in 16 bits and in 8, and every kernel's tests; the second whole forward passes, PEFT's steps
+# (peer_step.py) and lacuna's. PARTS picks some by name. All end after LIMIT seconds (540): a part that has not begun by then is left out. Python
 # that is missing there is taken from .device/whl. OUT gets kernels.tar.gz, since at most eight files come back.
 set -uo pipefail
 out=${1:?usage: kernels.sh OUT [MODEL DATA]} model=${2:-} data=${3:-}
@@ -52,6 +52,7 @@ ranked() { # NAME OPTIONS OF RANK...
   LACUNA_TEST_GPUS=native part 0 tests 160 node $bundle/tests.mjs
 ) &
 (
+  for shape in 7B 0.5B; do part 1 "forward-$shape" 60 node $bundle/cli.mjs bench --forward --shape "$shape"; done
   part 1 peft 130 python3 "$here/peer_step.py" 0.5B 1.5B 7B 32B
   for shape in 7B 0.5B 1.5B 32B; do part 1 "step-$shape" 330 node $bundle/cli.mjs bench --step --shape "$shape"; done
 ) &
