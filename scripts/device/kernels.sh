@@ -53,7 +53,7 @@ ranked() { # NAME OPTIONS OF RANK...
 ) &
 (
   for shape in 7B 0.5B; do part 1 "forward-$shape" 60 node $bundle/cli.mjs bench --forward --shape "$shape"; done
-  part 1 peft 130 python3 "$here/peer_step.py" 0.5B 1.5B 7B 32B
+  part 1 peft 130 python3 "$here/peer_step.py" ${PEFT:-0.5B 1.5B 7B 32B}
   for shape in 7B 0.5B 1.5B 32B; do part 1 "step-$shape" 330 node $bundle/cli.mjs bench --step --shape "$shape"; done
 ) &
 wait
