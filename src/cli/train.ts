@@ -129,6 +129,7 @@ Examples:
   for s in 1 2 3 4; do lacuna train exp010 --model smollm2-135m --data eedi --train all --set seed=$s --out runs/$s; done
   lacuna merge --soup runs/[1-4]/model --out soup           # mostly ranks better than any of the four
   lacuna train exp012 --model qwen2.5-32b-gptq --data eedi --fold 0 --out runs/f0 --preset as-published --dry-run
+  lacuna train exp010 --model path/to/qwen2.5-7b-gptq --data eedi --fold 0 --out runs/7b --activations int8
   lacuna train --resume --out runs/f0
   lacuna train exp010_infer_gen --model smollm2-135m --adapter runs/f0/adapter --data eedi \\
     --input synthetic.csv --out candidates.parquet`,
