@@ -40,6 +40,26 @@ describe('rank refuses', () => {
       [...one, ...texts('What is 1 + 1?', '2', '3'), '--examples', sampleTaxonomy()],
       'missing columns QuestionId',
     ],
+    [
+      'a fold of no data',
+      [...one, ...texts('What is 1 + 1?', '2', '3'), '--fold', '0'],
+      '--fold belongs to --data: leave it out',
+    ],
+    [
+      'a taxonomy beside the data’s own',
+      ['--model', 'pocket', '--data', 'data/sample', '--taxonomy', sampleTaxonomy()],
+      '--data brings its own',
+    ],
+    [
+      'a subject of a file of questions',
+      [...one, '--input', 'x.csv', '--subject', 'Fractions'],
+      '--subject belongs to --question',
+    ],
+    [
+      'a weight of no examples',
+      [...one, ...texts('What is 1 + 1?', '2', '3'), '--examples-weight', '.3'],
+      '--examples-weight belongs to --examples',
+    ],
   ])('%s', async (_, args, message) => {
     const refused = rank(...args);
     await expect(refused).rejects.toThrow(UserError);

@@ -50,7 +50,7 @@ export interface RankOptions extends ModelOptions {
   fold?: number;
   withoutRationales?: boolean;
   examples?: string | true;
-  examplesWeight: number;
+  examplesWeight?: number;
   top: number;
   out?: string;
   cache: boolean;
@@ -95,7 +95,7 @@ export function rankCommand(program: Command): void {
       '--examples [file]',
       'rank by labelled questions too: a name scores as the mean of its own cosine and that of the closest question that bears it. A CSV in Eedi’s columns; with --data the folder’s own, of all folds but --fold. A question’s own labels are never looked at',
     )
-    .option('--examples-weight <w>', 'their share of that mean, from 0 to 1', fraction, EXAMPLES_WEIGHT)
+    .option('--examples-weight <w>', `their share of that mean, from 0 to 1 (default: ${EXAMPLES_WEIGHT})`, fraction)
     .option('--top <n>', 'how many to list', positive, 25)
     .option('--out <file>', 'write predictions: .parquet, .csv or .json')
     .option('--no-cache', 'embed the taxonomy anew instead of keeping its vectors')
@@ -112,6 +112,7 @@ Examples:
     )
     .action(async (o: RankOptions) => {
       const { taxonomy, queries, examples } = await readJob(o);
+      const weight = o.examplesWeight ?? EXAMPLES_WEIGHT;
       const path = await locateModel(o.model);
       const known = [...taxonomy.names, ...(examples?.texts ?? [])];
       if (o.dryRun) return printEstimate(await dryRun(path, [...known, ...queries.map((q) => q.text)], o), o.json);
@@ -127,7 +128,7 @@ Examples:
       const labelled = examples && {
         ...examples,
         vectors: kept.subarray(passages.length),
-        weight: o.examplesWeight,
+        weight,
       };
       const ranker = await Ranker.create(gpu, passages, dimensions, o.top, labelled);
       const origins = queries.map(({ question }) => question && examples?.originOf(question));
@@ -151,7 +152,7 @@ Examples:
       }));
       if (o.json) {
         const { tier } = gpu.caps;
-        const used = examples && { examples: { count: examples.texts.length, weight: o.examplesWeight } };
+        const used = examples && { examples: { count: examples.texts.length, weight } };
         process.stdout.write(
           `${JSON.stringify({ model: o.model, tier, adapter: o.adapter ?? null, ...used, results })}\n`,
         );
@@ -192,6 +193,16 @@ async function readJob(o: RankOptions): Promise<Job> {
     throw new UserError(
       'give one of: --question with --correct and --incorrect; --input with a file of questions; --data with a folder',
     );
+  const misplaced = [
+    [o.data === undefined && o.fold !== undefined, '--fold belongs to --data'],
+    [o.data === undefined && o.withoutRationales, '--without-rationales belongs to --data'],
+    [o.data !== undefined && o.taxonomy !== undefined, '--taxonomy: --data brings its own'],
+    [!single && o.construct !== undefined, '--construct belongs to --question'],
+    [!single && o.subject !== undefined, '--subject belongs to --question'],
+    [!single && o.rationale !== undefined, '--rationale belongs to --question'],
+    [o.examples === undefined && o.examplesWeight !== undefined, '--examples-weight belongs to --examples'],
+  ].find(([wrong]) => wrong);
+  if (misplaced) throw new UserError(`${misplaced[1]}: leave it out`);
   if (o.data !== undefined) {
     const data = await loadEedi(o.data);
     const { taxonomy, pairs, folds } = data;
