@@ -3,24 +3,38 @@ import { float, specialise, unroll } from '../../src/gpu/wgsl.ts';
 import { type MatrixTile, matrixTiles } from './attention.matrix.ts';
 import type { AttentionShape } from './attention.ts';
 import shared from './backward.matrix.wgsl' with { type: 'text' };
+import dsNone from './ds.none.wgsl' with { type: 'text' };
+import keysLongSource from './keys.long.wgsl' with { type: 'text' };
 import keysSource from './keys.matrix.wgsl' with { type: 'text' };
 import queriesSource from './queries.matrix.wgsl' with { type: 'text' };
 
-/** What a workgroup owns: a tile's queries, or its keys. */
-export function backwardTiles(headDim: number): MatrixTile[] {
+/** What a workgroup owns: a tile's queries, or its keys. `long`: texts of those lengths have a form of their own. */
+export function backwardTiles(
+  headDim: number,
+  long?: { over: number; upTo: number; maxLength: number } | null,
+): MatrixTile[] {
   const matrices = headDim <= 64 ? 2 : 1;
-  return matrixTiles(headDim, { form: 'matrix', rows: 32 * matrices, keys: 32, matrices });
+  const [most, ...short] = matrixTiles(headDim, { form: 'matrix', rows: 32 * matrices, keys: 32, matrices });
+  if (!long) return [most, ...short];
+  const longer = long.upTo < long.maxLength ? [{ ...most, over: long.upTo }] : [];
+  return [{ ...most, upTo: long.over }, ...short, ...longer];
 }
 
-/** The WGSL of one half for a shape that `matrixFits`. `loops`: leave the loops over matrices as they are. */
+/**
+ * The WGSL of one half for a shape that `matrixFits`. `ds`: what the keys' kernel includes to keep ds. `loops`: leave the
+ * loops over matrices as they are.
+ */
 export function backwardMatrixCode(
   of: 'queries' | 'keys',
   s: AttentionShape,
-  { rows: ROWS, keys: KEYS, matrices: FM }: MatrixTile,
+  { form, rows: ROWS, keys: KEYS, matrices: FM }: MatrixTile,
   loops = false,
+  ds = dsNone,
 ): string {
   const { heads: H, kvHeads: KV, headDim: D } = s;
-  const threads = (ROWS * KEYS) / 8 / FM;
+  const long = form === 'matrix long';
+  const ROLES = long ? 2 : 1;
+  const threads = (ROLES * ROWS * KEYS) / 8 / FM;
   const QUADS = (KEYS * ROWS) / threads / 4;
   const counts = {
     FM,
@@ -33,13 +47,13 @@ export function backwardMatrixCode(
     PAIRS: QUADS / 2,
     FOUR: 4,
   };
-  const text = specialise(of === 'queries' ? queriesSource : keysSource, {
+  const text = specialise(of === 'queries' ? queriesSource : long ? keysLongSource : keysSource, {
     enable: ['f16', 'subgroups', 'chromium_experimental_subgroup_matrix'],
     constants: {
-      ...{ H, KV, D, ROWS, KEYS, ...counts },
+      ...{ H, KV, D, ROWS, KEYS, ROLES, ...counts },
       ...{ SCALE: float(Math.LOG2E / Math.sqrt(D)), INVERSE_ROOT: float(1 / Math.sqrt(D)) },
     },
-    include: [shared],
+    include: of === 'keys' ? [shared, ds] : [shared],
   });
   return loops ? text : unroll(text, counts);
 }

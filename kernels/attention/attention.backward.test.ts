@@ -1,10 +1,13 @@
 import { expect, test } from 'vitest';
+import { uniform } from '../../src/data/random.ts';
 import type { Gpu } from '../../src/gpu/gpu.ts';
 import { Recorder } from '../../src/gpu/recorder.ts';
+import type { Tensor } from '../../src/gpu/tensor.ts';
 import { fromHalf, toHalf } from '../../src/half.ts';
 import { describeGpus } from '../../test/gpus.ts';
 import { compileAll, describeMatrixGpu, H200 } from '../../test/matrix_gpus.ts';
 import { EPS, expectClose, fromGpu, normal, poisoned, toGpu } from '../../test/numeric.ts';
+import { alongCode, dsArea, keptText, type LongForm, longForm, productCode } from './attention.backward.long.ts';
 import { backwardMatrixCode, backwardTiles } from './attention.backward.matrix.ts';
 import { attentionBackward, plainBackward, planBackward } from './attention.backward.ts';
 import { matrixForms, startsOf } from './attention.check.ts';
@@ -77,8 +80,20 @@ function bound(
   return off;
 }
 
-/** Runs batch after batch through one recording and compares. Returns dqkv of each. Of one seed, the shorter's numbers come first. */
-async function check(g: Gpu, shape: AttentionShape, lengths: number[][], deviation = 1, seed = (b: number) => b) {
+interface Checked {
+  deviation?: number;
+  /** Of one seed, the shorter's numbers come first. */
+  seed?: (batch: number) => number;
+  long?: LongForm;
+}
+
+/** Runs batch after batch through one recording, its scratch poisoned, and compares. Returns dqkv of each. */
+async function check(
+  g: Gpu,
+  shape: AttentionShape,
+  lengths: number[][],
+  { deviation = 1, seed = (b) => b, long }: Checked = {},
+) {
   const { heads, kvHeads, headDim } = shape;
   const [width, inner] = [(heads + 2 * kvHeads) * headDim, heads * headDim];
   const tokens = lengths.map((l) => l.reduce((a, b) => a + b));
@@ -89,11 +104,21 @@ async function check(g: Gpu, shape: AttentionShape, lengths: number[][], deviati
   const lse = poisoned(g, 'lse', 'f32', [T, heads]);
   const dqkv = poisoned(g, 'dqkv', g.activation, [T, width]);
   const r = new Recorder(g);
-  attentionBackward(r, { qkv, y, lse, dy, dqkv, sequences, ...shape });
+  const scratch: Tensor[] = [];
+  const make = r.scratch.bind(r);
+  r.scratch = (...of) => {
+    const made = make(...of);
+    scratch.push(made);
+    return made;
+  };
+  attentionBackward(r, { qkv, y, lse, dy, dqkv, sequences, ...shape }, long);
   const matrix = planBackward(g.caps, shape, g.activation).form === 'matrix';
   expect(matrix).toBe(g.caps.matrix && headDim % 32 === 0 && headDim <= 128);
   const labels = ['attention backward queries', 'attention backward keys'];
-  expect(r.dispatches.map((d) => d.label)).toEqual(labels.flatMap((l) => (matrix ? matrixForms(l, headDim) : l)));
+  expect(r.dispatches.map((d) => d.label)).toEqual([
+    ...labels.flatMap((l) => (matrix ? matrixForms(l, headDim) : l)),
+    ...(long ? longLabels(long) : []),
+  ]);
   const recording = await r.finish();
   const results: Float64Array[] = [];
   for (let b = 0; b < lengths.length; b++) {
@@ -118,6 +143,7 @@ async function check(g: Gpu, shape: AttentionShape, lengths: number[][], deviati
     }
     g.write(lse, Float32Array.from(attentionLse(values, starts, shape)));
     sequences.set(lengths[b].map((l) => new Uint32Array(l)));
+    for (const t of scratch) g.device.queue.writeBuffer(t.buffer, 0, new Uint8Array(t.bytes).fill(0xff));
     recording.replay();
     const got = await fromGpu(g, dqkv);
     const atol = bound(values, exact, gradient, starts, shape, EPS[g.activation], matrix).map(
@@ -148,7 +174,7 @@ describeGpus('attention backward', (gpu) => {
   );
 
   test('one recording, batch after batch, with scores of dozens', async () => {
-    await check(gpu(), { heads: 3, kvHeads: 1, headDim: 16 }, [[5, 40], [97], [1, 1, 1]], 4);
+    await check(gpu(), { heads: 3, kvHeads: 1, headDim: 16 }, [[5, 40], [97], [1, 1, 1]], { deviation: 4 });
   });
 });
 
@@ -176,13 +202,42 @@ describeMatrixGpu('attention backward', (gpu, emulated) => {
     const shape = { heads: 3, kvHeads: 1, headDim: 64 };
     const others = [66, 15, 30];
     const lengths = [15, 16, 31, 40].flatMap((n) => [[n], [n, ...others]]);
-    const results = await check(gpu(), shape, lengths, 1, () => 0);
+    const results = await check(gpu(), shape, lengths, { seed: () => 0 });
     for (let i = 0; i < results.length; i += 2)
       expect([...results[i + 1].slice(0, results[i].length)]).toEqual([...results[i]]);
   });
 
   test('one recording, batch after batch, with scores of dozens', async () => {
-    await check(gpu(), { heads: 3, kvHeads: 1, headDim: 64 }, [[5, 40], [97], [1, 1, 1]], 3);
+    await check(gpu(), { heads: 3, kvHeads: 1, headDim: 64 }, [[5, 40], [97], [1, 1, 1]], { deviation: 3 });
+  });
+});
+
+const longLabels = ({ product }: LongForm): string[] =>
+  (product ? ['along', 'keys', 'queries'] : ['queries', 'keys']).map((of) => `attention backward ${of} matrix long`);
+
+// Texts of more than 64 tokens are long here: tile and block ends, of rows of 64, of 32 and of 16, one in another's place, groups.
+describeMatrixGpu('attention backward of long texts', (gpu) => {
+  const keys = { form: 'matrix long', rows: 64, keys: 16, matrices: 2 } as const;
+  const product = { rows: 64, keys: 32, shares: 2 };
+  const forms: [string, number, LongForm][] = [
+    ['16 queries at a time', 64, { over: 64, keys, product }],
+    ['32 queries at a time', 64, { over: 64, keys: { ...keys, keys: 32 }, product: { ...product, rows: 128 } }],
+    ['tiles of others', 64, { over: 64, keys: { ...keys, form: 'matrix', keys: 32 }, product }],
+    ['128 channels', 128, { over: 64, keys, product: { ...product, rows: 128, shares: 1 } }],
+    ['no ds kept', 64, { over: 64, keys }],
+  ];
+  const lengths = [65, 1, 191, 64, 17, 96, 128, 150, 33, 81];
+  for (const [name, headDim, long] of forms)
+    test(name, async () => {
+      await check(gpu(), { heads: 3, kvHeads: 1, headDim }, [lengths], { long });
+    });
+
+  test('a sequence has the same bits alone and in a batch', async () => {
+    const shape = { heads: 2, kvHeads: 2, headDim: 64 };
+    const lengths = [65, 130].flatMap((n) => [[n], [n, 66, 15, 64]]);
+    const results = await check(gpu(), shape, lengths, { seed: () => 0, long: forms[0][2] });
+    for (let i = 0; i < results.length; i += 2)
+      expect([...results[i + 1].slice(0, results[i].length)]).toEqual([...results[i]]);
   });
 });
 
@@ -203,6 +258,70 @@ test.skipIf('Deno' in globalThis)('every width compiles on subgroup matrices, wr
     );
   // Two workgroups a processor on an H200.
   await compileAll([...both(true), ...both(false)], { ...H200, maxWorkgroupStorage: 23 * 1024 });
+});
+
+test.skipIf('Deno' in globalThis)('long texts compile on subgroup matrices, written out and not', async () => {
+  const texts = (loops: boolean) =>
+    [64, 128].flatMap((headDim) => {
+      const s = { heads: 14, kvHeads: 2, headDim };
+      const { over, keys, product } = longForm(headDim)!;
+      const area = dsArea({ maxTokens: 8192, maxLength: 2048 }, s.heads, over, H200)!;
+      return [
+        backwardMatrixCode('keys', s, keys, loops, keptText(area, over)),
+        alongCode(s, keys.rows),
+        productCode(s, product!, area, over, loops),
+      ];
+    });
+  await compileAll([...texts(true), ...texts(false)], { ...H200, maxWorkgroupStorage: 23 * 1024 });
+});
+
+test('ds has room for every long text of any batch, and no more than is its share', () => {
+  const over = 384;
+  const room = (maxTokens: number, maxLength: number, heads: number, maxBinding = 2 ** 31) =>
+    dsArea({ maxTokens, maxLength }, heads, over, { maxBinding });
+  // None where no text is long, and all of 2,048 tokens of a 7B model's.
+  expect(room(5888, 384, 14)).toBeUndefined();
+  expect(room(8192, 2048, 28)?.upTo).toBe(2048);
+  for (const [T, longest, heads] of [
+    [5888, 512, 14],
+    [8192, 2048, 28],
+    [16384, 8192, 40],
+    [385, 385, 1],
+  ]) {
+    const { upTo, half, blocks, bytes } = room(T, longest, heads)!;
+    expect(bytes).toBe(8192 * heads * blocks);
+    expect(bytes).toBeLessThanOrEqual(640 * 2 ** 20);
+    expect(upTo % 64 === 0 || upTo === longest).toBe(true);
+    // Texts one after the other, short ones between: where ds.wgsl has each start, and how many blocks it has.
+    const rng = uniform(T);
+    for (let batch = 0; batch < 20; batch++) {
+      let free = 0;
+      for (let at = 0; at < T; ) {
+        const n = Math.min(T - at, 1 + Math.floor(rng() * (batch % 2 ? upTo : over + 66)));
+        if (n > over && n <= upTo) {
+          const rows = Math.ceil(n / 64);
+          const start = Math.floor((at * (over + 64)) / (64 * over)) * half;
+          expect(start).toBeGreaterThanOrEqual(free);
+          free = start + (rows * (rows + 1)) / 2;
+          expect(free).toBeLessThanOrEqual(blocks);
+        }
+        at += n;
+      }
+    }
+  }
+  // Where one binding holds little, fewer texts are done so.
+  expect(room(8192, 2048, 28, 2 ** 28)?.upTo).toBe(832);
+  expect(room(8192, 2048, 28, 2 ** 26)).toBeUndefined();
+});
+
+test('every text is in tiles of one form, by its length', () => {
+  for (const headDim of [64, 128])
+    for (const n of [1, 32, 33, 384, 385, 1024, 1025, 2048]) {
+      const tiles = backwardTiles(headDim, { over: 384, upTo: 1024, maxLength: 2048 });
+      const ofLong = n > 384 && n <= 1024 ? 1 : 0;
+      const kinds = tiles.filter(({ over = 0, upTo = n }) => over < n && n <= upTo);
+      expect(kinds.length + ofLong).toBe(1);
+    }
 });
 
 test('the plan stays within the portable limits and splits heads evenly', () => {
