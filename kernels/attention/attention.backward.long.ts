@@ -3,13 +3,19 @@
  * five products where the two kernels that make ds each take seven. Pure plans, and the texts. Layouts: ds.wgsl.
  */
 import type { Caps } from '../../src/gpu/adapter.ts';
+import type { Dim, Grid, Recorder } from '../../src/gpu/recorder.ts';
+import type { Tensor } from '../../src/gpu/tensor.ts';
 import { float, specialise, unroll } from '../../src/gpu/wgsl.ts';
 import alongSource from './along.long.wgsl' with { type: 'text' };
+import { backwardMatrixCode, backwardTiles } from './attention.backward.matrix.ts';
+import type { AttentionBackward } from './attention.backward.ts';
 import type { MatrixTile } from './attention.matrix.ts';
 import type { AttentionShape } from './attention.ts';
 import keptSource from './ds.kept.wgsl' with { type: 'text' };
 import dsSource from './ds.wgsl' with { type: 'text' };
+import sumsSource from './keys.sums.wgsl' with { type: 'text' };
 import queriesSource from './queries.long.wgsl' with { type: 'text' };
+import type { Cut, Tiles } from './sequences.ts';
 
 /** How dq of long texts is made. */
 export interface ProductTile {
@@ -26,6 +32,8 @@ export interface LongForm {
   over: number;
   /** The keys' kernel: keys.long.wgsl by default, keys.matrix.wgsl for a tile of `form` 'matrix'. */
   keys: Pick<MatrixTile, 'rows' | 'keys' | 'matrices'> & { form: 'matrix' | 'matrix long' };
+  /** Workgroups that share a group's heads; by default as many as give WORKGROUPS in all. */
+  splits?: number;
   /** Makes dq of the ds that is kept; queries.matrix.wgsl does where left out. */
   product?: ProductTile;
 }
@@ -40,6 +48,14 @@ export const longForm = (headDim: number): LongForm | undefined =>
       }
     : undefined;
 
+/** That the keys' kernel should have, for whatever an H200's 132 processors run to be evenly long. */
+const WORKGROUPS = 512;
+
+/** Workgroups that share a group's heads, for the capacity of a recording. */
+export function splitsOf({ heads, kvHeads }: AttentionShape, maxTokens: number, rows: number): number {
+  return Math.min(heads / kvHeads, Math.ceil(WORKGROUPS / (kvHeads * Math.ceil(maxTokens / rows))));
+}
+
 /** What ds may take at most, bytes: what 4 texts of 2,048 tokens and 28 heads do, and some. */
 const BOUND = 640 * 2 ** 20;
 /** Bytes of a block of 64 x 64. */
@@ -47,7 +63,9 @@ const BLOCK = 2 * 64 * 64;
 
 /** Where ds lies, for the capacity of a recording. */
 export interface DsArea {
-  /** Texts of more tokens do not fit. */
+  /** It serves texts of more tokens than this, */
+  over: number;
+  /** and of no more than this. */
   upTo: number;
   /** Half as many blocks as the last rows of the longest text have. */
   half: number;
@@ -69,25 +87,30 @@ export function dsArea(
   const most = Math.floor(Math.min(BOUND, maxBinding) / (BLOCK * heads * Math.max(1, rows)));
   const half = Math.min(most, Math.ceil((Math.ceil(longest / 64) + 1) / 2));
   const upTo = Math.min(longest, 64 * (2 * half - 1));
-  return upTo > over ? { upTo, half, blocks: rows * half, bytes: BLOCK * heads * rows * half } : undefined;
+  return upTo > over ? { over, upTo, half, blocks: rows * half, bytes: BLOCK * heads * rows * half } : undefined;
 }
 
-const constantsOf = ({ half, blocks }: DsArea, over: number) => ({ LONG: over, HALF: half, DS_HEAD: blocks });
+const constantsOf = ({ over, half, blocks }: DsArea) => ({ LONG: over, HALF: half, DS_HEAD: blocks });
 
 /** What the keys' kernel includes to keep ds. */
-export const keptText = (area: DsArea, over: number): string =>
-  `${specialise(dsSource, { constants: constantsOf(area, over) })}\n${keptSource}`;
+export const keptText = (area: DsArea): string =>
+  `${specialise(dsSource, { constants: constantsOf(area) })}\n${keptSource}`;
 
-export function alongCode({ heads: H, headDim: D }: AttentionShape, rows: number): string {
-  return specialise(alongSource, { enable: ['f16', 'subgroups'], constants: { H, D, ROWS: rows } });
-}
+export const alongCode = ({ heads: H, headDim: D }: AttentionShape, rows: number): string =>
+  specialise(alongSource, { enable: ['f16', 'subgroups'], constants: { H, D, ROWS: rows } });
+
+/** dk and dv of the sums of splits, `tokens` rows each. */
+export const sumsCode = ({ heads: H, kvHeads: KV, headDim: D }: AttentionShape, splits: number, tokens: number) =>
+  specialise(sumsSource, {
+    enable: ['f16'],
+    constants: { H, KV, D, SPLITS: splits, TOKENS: tokens, INVERSE_ROOT: float(1 / Math.sqrt(D)) },
+  });
 
 /** `loops`: leave the loops over matrices as they are. */
 export function productCode(
   { heads: H, kvHeads: KV, headDim: D }: AttentionShape,
   { rows: ROWS, keys: KEYS, shares: SHARES }: ProductTile,
   area: DsArea,
-  over: number,
   loops = false,
 ): string {
   const threads = ROWS * SHARES;
@@ -103,9 +126,47 @@ export function productCode(
     constants: {
       ...{ H, KV, D, ROWS, KEYS, SHARES, ...counts },
       INVERSE_ROOT: float(1 / Math.sqrt(D)),
-      ...constantsOf(area, over),
+      ...constantsOf(area),
     },
     include: [dsSource],
   });
   return loops ? text : unroll(text, counts);
+}
+
+/** Records what long texts have of their own; `along` [T, heads]: D. */
+export function backwardLong(
+  r: Recorder,
+  a: AttentionBackward & { along: Tensor },
+  { keys, product, splits: wanted }: LongForm,
+  area: DsArea,
+): void {
+  const { heads: H, kvHeads: KV, headDim: D, sequences, qkv, y, dy, dqkv, along, lse } = a;
+  const { software } = r.gpu.description;
+  const { maxTokens: tokens, starts } = sequences;
+  const cut = ({ rows }: { rows: number }): Cut => ({ rows, over: area.over, upTo: area.upTo });
+  const record = (label: string, tile: Cut, x: number, code: string, bindings: (of: Tiles) => (Tensor | Dim)[]) => {
+    const of = sequences.tiles(tile);
+    const grid = (): Grid => [x, of.count.count];
+    r.dispatch({ label: `attention backward ${label} matrix long`, code, bindings: bindings(of), grid });
+  };
+  if (product) record('along', cut(keys), H, alongCode(a, keys.rows), (of) => [dy, y, along, of.list, of.count]);
+  else {
+    const [tile] = backwardTiles(D);
+    const code = backwardMatrixCode('queries', a, tile, software);
+    record('queries', cut(tile), H, code, (of) => [qkv, dy, dqkv, along, of.list, of.count, lse, y]);
+  }
+
+  const splits = keys.form === 'matrix' ? 1 : (wanted ?? splitsOf(a, tokens, keys.rows));
+  const ds = product ? [r.scratch('attention ds', 'f16', [area.bytes / 2])] : [];
+  const options = { splits, tokens, ...(product && { ds: keptText(area) }) };
+  const target = splits > 1 ? r.scratch('attention dk, dv parts', 'f32', [splits, tokens, 2 * KV * D]) : dqkv;
+  const code = backwardMatrixCode('keys', a, keys, software, options);
+  record('keys', cut(keys), KV * splits, code, (of) => [qkv, dy, target, along, of.list, of.count, lse, starts, ...ds]);
+  if (splits > 1)
+    record('sums', cut(keys), 2 * KV, sumsCode(a, splits, tokens), (of) => [target, dqkv, of.list, of.count]);
+
+  if (product) {
+    const code = productCode(a, product, area, software);
+    record('queries', cut(product), H, code, (of) => [qkv, ...ds, dqkv, of.list, of.count]);
+  }
 }

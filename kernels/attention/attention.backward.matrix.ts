@@ -9,27 +9,28 @@ import keysSource from './keys.matrix.wgsl' with { type: 'text' };
 import queriesSource from './queries.matrix.wgsl' with { type: 'text' };
 
 /** What a workgroup owns: a tile's queries, or its keys. `long`: texts of those lengths have a form of their own. */
-export function backwardTiles(
-  headDim: number,
-  long?: { over: number; upTo: number; maxLength: number } | null,
-): MatrixTile[] {
+export function backwardTiles(headDim: number, long?: { over: number; upTo: number }): MatrixTile[] {
   const matrices = headDim <= 64 ? 2 : 1;
   const [most, ...short] = matrixTiles(headDim, { form: 'matrix', rows: 32 * matrices, keys: 32, matrices });
-  if (!long) return [most, ...short];
-  const longer = long.upTo < long.maxLength ? [{ ...most, over: long.upTo }] : [];
-  return [{ ...most, upTo: long.over }, ...short, ...longer];
+  return long ? [{ ...most, upTo: long.over }, ...short, { ...most, over: long.upTo }] : [most, ...short];
 }
 
-/**
- * The WGSL of one half for a shape that `matrixFits`. `ds`: what the keys' kernel includes to keep ds. `loops`: leave the
- * loops over matrices as they are.
- */
+/** What the keys' kernel is told beside its tile. */
+export interface KeysOptions {
+  /** What it includes to keep ds. */
+  ds?: string;
+  /** Workgroups that share a group's heads, and rows of each one's sums: in keys.long.wgsl. */
+  splits?: number;
+  tokens?: number;
+}
+
+/** The WGSL of one half for a shape that `matrixFits`. `loops`: leave the loops over matrices as they are. */
 export function backwardMatrixCode(
   of: 'queries' | 'keys',
   s: AttentionShape,
   { form, rows: ROWS, keys: KEYS, matrices: FM }: MatrixTile,
   loops = false,
-  ds = dsNone,
+  { ds = dsNone, splits = 1, tokens = 0 }: KeysOptions = {},
 ): string {
   const { heads: H, kvHeads: KV, headDim: D } = s;
   const long = form === 'matrix long';
@@ -51,6 +52,7 @@ export function backwardMatrixCode(
     enable: ['f16', 'subgroups', 'chromium_experimental_subgroup_matrix'],
     constants: {
       ...{ H, KV, D, ROWS, KEYS, ROLES, ...counts },
+      ...(long && { SPLITS: splits, TOKENS: tokens }),
       ...{ SCALE: float(Math.LOG2E / Math.sqrt(D)), INVERSE_ROOT: float(1 / Math.sqrt(D)) },
     },
     include: of === 'keys' ? [shared, ds] : [shared],

@@ -7,7 +7,16 @@ import { fromHalf, toHalf } from '../../src/half.ts';
 import { describeGpus } from '../../test/gpus.ts';
 import { compileAll, describeMatrixGpu, H200 } from '../../test/matrix_gpus.ts';
 import { EPS, expectClose, fromGpu, normal, poisoned, toGpu } from '../../test/numeric.ts';
-import { alongCode, dsArea, keptText, type LongForm, longForm, productCode } from './attention.backward.long.ts';
+import {
+  alongCode,
+  dsArea,
+  keptText,
+  type LongForm,
+  longForm,
+  productCode,
+  splitsOf,
+  sumsCode,
+} from './attention.backward.long.ts';
 import { backwardMatrixCode, backwardTiles } from './attention.backward.matrix.ts';
 import { attentionBackward, plainBackward, planBackward } from './attention.backward.ts';
 import { matrixForms, startsOf } from './attention.check.ts';
@@ -116,7 +125,7 @@ async function check(
   expect(matrix).toBe(g.caps.matrix && headDim % 32 === 0 && headDim <= 128);
   const labels = ['attention backward queries', 'attention backward keys'];
   expect(r.dispatches.map((d) => d.label)).toEqual([
-    ...labels.flatMap((l) => (matrix ? matrixForms(l, headDim) : l)),
+    ...labels.flatMap((l) => (matrix ? [...matrixForms(l, headDim), ...(long ? [`${l} matrix`] : [])] : l)),
     ...(long ? longLabels(long) : []),
   ]);
   const recording = await r.finish();
@@ -212,25 +221,40 @@ describeMatrixGpu('attention backward', (gpu, emulated) => {
   });
 });
 
-const longLabels = ({ product }: LongForm): string[] =>
-  (product ? ['along', 'keys', 'queries'] : ['queries', 'keys']).map((of) => `attention backward ${of} matrix long`);
+const longLabels = ({ product, splits = 1 }: LongForm): string[] =>
+  [product ? 'along' : 'queries', 'keys', ...(splits > 1 ? ['sums'] : []), ...(product ? ['queries'] : [])].map(
+    (of) => `attention backward ${of} matrix long`,
+  );
 
 // Texts of more than 64 tokens are long here: tile and block ends, of rows of 64, of 32 and of 16, one in another's place, groups.
 describeMatrixGpu('attention backward of long texts', (gpu) => {
   const keys = { form: 'matrix long', rows: 64, keys: 16, matrices: 2 } as const;
   const product = { rows: 64, keys: 32, shares: 2 };
   const forms: [string, number, LongForm][] = [
-    ['16 queries at a time', 64, { over: 64, keys, product }],
-    ['32 queries at a time', 64, { over: 64, keys: { ...keys, keys: 32 }, product: { ...product, rows: 128 } }],
-    ['tiles of others', 64, { over: 64, keys: { ...keys, form: 'matrix', keys: 32 }, product }],
-    ['128 channels', 128, { over: 64, keys, product: { ...product, rows: 128, shares: 1 } }],
-    ['no ds kept', 64, { over: 64, keys }],
+    ['16 queries at a time, split', 64, { over: 64, keys, splits: 2, product }],
+    [
+      '32 queries at a time',
+      64,
+      { over: 64, keys: { ...keys, keys: 32 }, splits: 1, product: { ...product, rows: 128 } },
+    ],
+    ['tiles of others', 64, { over: 64, keys: { ...keys, form: 'matrix', keys: 32 }, splits: 1, product }],
+    ['128 channels', 128, { over: 64, keys, splits: 3, product: { ...product, rows: 128, shares: 1 } }],
+    ['no ds kept', 64, { over: 64, keys, splits: 1 }],
   ];
   const lengths = [65, 1, 191, 64, 17, 96, 128, 150, 33, 81];
   for (const [name, headDim, long] of forms)
     test(name, async () => {
       await check(gpu(), { heads: 3, kvHeads: 1, headDim }, [lengths], { long });
     });
+
+  test('a text of whose ds there is no room is done as others are', async () => {
+    const g = gpu();
+    const { maxBinding } = g.caps;
+    g.caps.maxBinding = 2 ** 20;
+    expect(dsArea({ maxTokens: 401, maxLength: 401 }, 3, 64, g.caps)?.upTo).toBe(320);
+    await check(g, { heads: 3, kvHeads: 1, headDim: 64 }, [[321, 79]], { long: forms[0][2] });
+    g.caps.maxBinding = maxBinding;
+  });
 
   test('a sequence has the same bits alone and in a batch', async () => {
     const shape = { heads: 2, kvHeads: 2, headDim: 64 };
@@ -267,9 +291,12 @@ test.skipIf('Deno' in globalThis)('long texts compile on subgroup matrices, writ
       const { over, keys, product } = longForm(headDim)!;
       const area = dsArea({ maxTokens: 8192, maxLength: 2048 }, s.heads, over, H200)!;
       return [
-        backwardMatrixCode('keys', s, keys, loops, keptText(area, over)),
+        ...[1, 3].map((splits) =>
+          backwardMatrixCode('keys', s, keys, loops, { ds: keptText(area), splits, tokens: 8192 }),
+        ),
         alongCode(s, keys.rows),
-        productCode(s, product!, area, over, loops),
+        sumsCode(s, 3, 8192),
+        productCode(s, product!, area, loops),
       ];
     });
   await compileAll([...texts(true), ...texts(false)], { ...H200, maxWorkgroupStorage: 23 * 1024 });
@@ -314,10 +341,20 @@ test('ds has room for every long text of any batch, and no more than is its shar
   expect(room(8192, 2048, 28, 2 ** 26)).toBeUndefined();
 });
 
+test('heads are split where workgroups would be few', () => {
+  const splits = (heads: number, kvHeads: number, maxTokens: number) =>
+    splitsOf({ heads, kvHeads, headDim: 128 }, maxTokens, 64);
+  expect(splits(28, 4, 8192)).toBe(1);
+  expect(splits(28, 4, 4096)).toBe(2);
+  expect(splits(14, 2, 4096)).toBe(4);
+  expect(splits(14, 2, 512)).toBe(7);
+  expect(splits(8, 8, 512)).toBe(1);
+});
+
 test('every text is in tiles of one form, by its length', () => {
   for (const headDim of [64, 128])
     for (const n of [1, 32, 33, 384, 385, 1024, 1025, 2048]) {
-      const tiles = backwardTiles(headDim, { over: 384, upTo: 1024, maxLength: 2048 });
+      const tiles = backwardTiles(headDim, { over: 384, upTo: 1024 });
       const ofLong = n > 384 && n <= 1024 ? 1 : 0;
       const kinds = tiles.filter(({ over = 0, upTo = n }) => over < n && n <= upTo);
       expect(kinds.length + ofLong).toBe(1);

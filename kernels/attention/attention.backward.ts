@@ -6,11 +6,11 @@ import { type Caps, PORTABLE_CAPS } from '../../src/gpu/adapter.ts';
 import type { Recorder } from '../../src/gpu/recorder.ts';
 import type { Tensor } from '../../src/gpu/tensor.ts';
 import { float, specialise } from '../../src/gpu/wgsl.ts';
-import { alongCode, dsArea, keptText, type LongForm, longForm, productCode } from './attention.backward.long.ts';
+import { backwardLong, dsArea, type LongForm, longForm } from './attention.backward.long.ts';
 import { backwardMatrixCode, backwardTiles } from './attention.backward.matrix.ts';
 import shared from './attention.backward.wgsl' with { type: 'text' };
 import keysSource from './attention.keys.wgsl' with { type: 'text' };
-import { type MatrixTile, matrixFits } from './attention.matrix.ts';
+import { matrixFits } from './attention.matrix.ts';
 import queriesSource from './attention.queries.wgsl' with { type: 'text' };
 import type { AttentionShape } from './attention.ts';
 import type { Cut, Sequences } from './sequences.ts';
@@ -65,64 +65,29 @@ export function attentionBackward(
   a: AttentionBackward,
   long: LongForm | null = longForm(a.headDim) ?? null,
 ): void {
-  const { heads: H, kvHeads: KV, headDim, sequences, qkv, dy } = a;
+  const { heads: H, kvHeads: KV, headDim, sequences, qkv, y, dy, dqkv } = a;
   if (headDim % 8 || headDim > 256 || H % KV)
     throw new Error(
       `attention backward: ${H} heads on ${KV}, each ${headDim} wide: the width must be a multiple of 8 up to 256, and the heads one of ${KV}`,
     );
   const p = planBackward(r.gpu.caps, a, qkv.dtype as 'f16');
   const along = r.scratch('attention dy . y', 'f32', [qkv.shape[0], H]);
-  const record = (of: 'queries' | 'keys', form: string, cut: Cut, code: string, ds?: Tensor) => {
+  const record = (of: 'queries' | 'keys', form: string, cut: Cut, code: string) => {
     const { list, count } = sequences.tiles(cut);
-    const { y, dqkv, lse } = a;
-    const last = of === 'queries' ? [y] : ds ? [sequences.starts, ds] : [sequences.starts];
     r.dispatch({
       label: `attention backward ${of}${form}`,
       code,
-      bindings: [qkv, dy, dqkv, along, list, count, lse, ...last],
+      bindings: [qkv, dy, dqkv, along, list, count, a.lse, of === 'queries' ? y : sequences.starts],
       grid: () => [of === 'queries' ? H : KV, count.count],
     });
   };
-  const halves = ['queries', 'keys'] as const;
-  if (p.form === 'plain') {
-    for (const of of halves) record(of, '', p, plainCode(of, a, p, r));
-    return;
-  }
-  const { software } = r.gpu.description;
-  const area = long ? dsArea(sequences, H, long.over, r.gpu.caps) : undefined;
-  const tiles = backwardTiles(
-    headDim,
-    long && area && { over: long.over, upTo: area.upTo, maxLength: sequences.maxLength },
-  );
-  for (const of of halves)
-    for (const tile of tiles) record(of, ` ${tile.form}`, tile, backwardMatrixCode(of, a, tile, software));
-  if (!long || !area) return;
-  const cut = { over: long.over, upTo: area.upTo };
-  const keys: MatrixTile = { ...long.keys, ...cut };
-  const { product } = long;
-  const dispatchLong = (label: string, tile: Cut, code: string, bindings: readonly Tensor[]) => {
-    const { list, count } = sequences.tiles(tile);
-    r.dispatch({
-      label: `attention backward ${label} matrix long`,
-      code,
-      bindings: [...bindings, list, count],
-      grid: () => [H, count.count],
-    });
-  };
-  if (!product) {
-    const [tile] = backwardTiles(headDim);
-    record('queries', ' matrix long', { ...tile, ...cut }, backwardMatrixCode('queries', a, tile, software));
-    record('keys', ' matrix long', keys, backwardMatrixCode('keys', a, keys, software));
-    return;
-  }
-  const ds = r.scratch('attention ds', 'f16', [area.bytes / 2]);
-  dispatchLong('along', { ...cut, rows: keys.rows }, alongCode(a, keys.rows), [dy, a.y, along]);
-  record('keys', ' matrix long', keys, backwardMatrixCode('keys', a, keys, software, keptText(area, long.over)), ds);
-  dispatchLong('queries', { ...cut, rows: product.rows }, productCode(a, product, area, long.over, software), [
-    qkv,
-    ds,
-    a.dqkv,
-  ]);
+  const area = p.form === 'matrix' && long ? dsArea(sequences, H, long.over, r.gpu.caps) : undefined;
+  for (const of of ['queries', 'keys'] as const)
+    if (p.form === 'plain') record(of, '', p, plainCode(of, a, p, r));
+    else
+      for (const tile of backwardTiles(headDim, area))
+        record(of, ` ${tile.form}`, tile, backwardMatrixCode(of, a, tile, r.gpu.description.software));
+  if (long && area) backwardLong(r, { ...a, along }, long, area);
 }
 
 function plainCode(of: 'queries' | 'keys', a: AttentionBackward, p: BackwardTile, r: Recorder): string {

@@ -10,6 +10,10 @@
 // has 36. s and dp have a place each, and a round four barriers. A thread's ds and p, of 8 columns, return to where its own
 // f32 were: of four vectors that 16 columns of a row take, the second and the third.
 //
+// A group's heads may be left to SPLITS workgroups, for texts so few that there would be too few of them: dqkv then is
+//
+//   parts  f32  [SPLITS, TOKENS, 2 KV D]   dk, dv; keys.sums.wgsl adds them up
+//
 // What bounds it, by count for 64 x 32 pairs of 128 channels on an H200: 870 clocks of multiplying, 700 to 770 of loading
 // matrices, some 450 of staging and the scores' way; with KEYS = 16 two workgroups a processor, at 19 KiB, may overlap them.
 
@@ -27,7 +31,8 @@ fn returned(row: u32, part: u32, i: u32) -> u32 {
 
 @compute @workgroup_size(T)
 fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) t: u32) {
-  let group = wg.x;
+  let group = wg.x / SPLITS;
+  let split = wg.x % SPLITS;
   if (wg.y >= dim.x) { return; }
   let tile = tiles[wg.y];
   let end = starts[tile.w + 1u];
@@ -67,7 +72,8 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) t
 
   let row = t / 32u * OWN_ROWS + t % OWN_ROWS;
   let part = t % 32u / OWN_ROWS;
-  var head = group * (H / KV);
+  var head = group * (H / KV) + split * (H / KV) / SPLITS;
+  let heads_end = group * (H / KV) + (split + 1u) * (H / KV) / SPLITS;
   var base = tile.x;
   // Past the end the last query is repeated: it is masked, and finite.
   var q: array<vec4<u32>, LOADS>;
@@ -80,8 +86,8 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) t
   workgroupBarrier();
   // dk or dv
   var sums: array<subgroup_matrix_result<f32, 16, 16>, FM * FD>;
-  // All queries of one head, then of the group's next.
-  while (head < (group + 1u) * (H / KV)) {
+  // All queries of one head, then of the next of this workgroup's share of the group.
+  while (head < heads_end) {
     for (var i = 0u; i < LOADS; i++) { // unroll
       memory[A_AT + (t + i * T) / D8 * LINE + (t + i * T) % D8] = q[i];
       memory[B_AT + (t + i * T) / D8 * LINE + (t + i * T) % D8] = g[i];
@@ -159,7 +165,13 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) t
     for (var i = t; i < 2u * ROWS * ACROSS; i += T) {
       let second = i / (ROWS * ACROSS);
       let at = tile.x + i / ACROSS % ROWS;
-      if (at < tile.y) {
+      if (at >= tile.y) { continue; }
+      if (SPLITS > 1u) {
+        let to = ((split * TOKENS + at) * 2u * KV + second * KV + group) * 2u * D8 + 2u * channel(i, j);
+        let sum = S_AT + i / ACROSS * S_LINE + i % ACROSS * 2u;
+        dqkv[to] = memory[sum];
+        dqkv[to + 1u] = memory[sum + 1u];
+      } else {
         dqkv[at * WIDTH + k_from + second * KV * D8 + channel(i, j)] = finished(i, select(INVERSE_ROOT, 1.0, second == 1u));
       }
     }

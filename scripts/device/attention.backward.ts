@@ -5,7 +5,7 @@
  * Here, small, on lavapipe with matrices played by plain WGSL: node .device/base/bundle/attention.backward.mjs
  */
 import { backwardCase, type Shape } from '../../kernels/attention/attention.backward.bench.ts';
-import type { LongForm } from '../../kernels/attention/attention.backward.long.ts';
+import { type LongForm, splitsOf } from '../../kernels/attention/attention.backward.long.ts';
 import { backwardTiles } from '../../kernels/attention/attention.backward.matrix.ts';
 import { type AttentionBackward, attentionBackward } from '../../kernels/attention/attention.backward.ts';
 import { Sequences } from '../../kernels/attention/sequences.ts';
@@ -49,7 +49,7 @@ interface Form {
   alone?: string;
 }
 
-function formsOf([, n, , , headDim]: Shape): Form[] {
+function formsOf([S, n, heads, kvHeads, headDim]: Shape): Form[] {
   const matrices = headDim <= 64 ? 2 : 1;
   const today: Form[] = [
     { name: "today's, tiles text after text", long: null, textOrder: true },
@@ -60,7 +60,11 @@ function formsOf([, n, , , headDim]: Shape): Form[] {
   const product = { rows: 64, keys: 32, shares: 2 };
   const plain = { form: 'matrix', rows: 32 * matrices, keys: 32, matrices } as const;
   const split = { form: 'matrix long', rows: 64, keys: 16, matrices: 2 } as const;
-  const long = (keys: LongForm['keys'], by?: LongForm['product']): LongForm => ({ over, keys, product: by });
+  const plan = (keys: LongForm['keys']) => splitsOf({ heads, kvHeads, headDim }, S * n, keys.rows);
+  const long = (keys: LongForm['keys'], by?: LongForm['product'], splits = plan(keys)): LongForm => {
+    return { over, keys, product: by, splits };
+  };
+  const others = [1, 2, 4, 7].filter((splits) => splits !== plan(split) && splits <= heads / kvHeads);
   const keys: [string, LongForm['keys']][] = [
     ['64 x 16', split],
     ['64 x 32', { ...split, keys: 32 }],
@@ -71,7 +75,8 @@ function formsOf([, n, , , headDim]: Shape): Form[] {
     ...halves,
     { name: "(1) today's keys keep ds, dq by product", long: long(plain, product) },
     ...keys.map(([name, k]) => ({ name: `(2) keys by roles ${name}, today's queries`, long: long(k) })),
-    ...keys.map(([name, k]) => ({ name: `both, keys by roles ${name}`, long: long(k, product) })),
+    ...keys.map(([name, k]) => ({ name: `both, keys by roles ${name}, ${plan(k)} splits`, long: long(k, product) })),
+    ...others.map((splits) => ({ name: `both, 64 x 16, ${splits} splits`, long: long(split, product, splits) })),
     { name: 'both, 64 x 16, product 128 rows, 1 share', long: long(split, { rows: 128, keys: 32, shares: 1 }) },
     { name: 'both, 64 x 16, product 128 rows, 2 shares', long: long(split, { rows: 128, keys: 32, shares: 2 }) },
     { name: "today's keys that keep ds, alone", long: long(plain, product), alone: 'keys matrix long' },
@@ -85,6 +90,7 @@ function formsOf([, n, , , headDim]: Shape): Form[] {
       long: long(split, { rows: 128, keys: 32, shares: 1 }),
       alone: 'queries matrix long',
     },
+    { name: 'sums of splits alone', long: long(split, product, Math.max(2, plan(split))), alone: 'sums' },
     { name: 'dy . y alone', long: long(split, product), alone: 'along' },
   ];
 }
