@@ -9,13 +9,13 @@ import { float, specialise, unroll } from '../../src/gpu/wgsl.ts';
 import alongSource from './along.long.wgsl' with { type: 'text' };
 import { backwardMatrixCode, backwardTiles } from './attention.backward.matrix.ts';
 import type { AttentionBackward } from './attention.backward.ts';
-import type { MatrixTile } from './attention.matrix.ts';
+import { type MatrixTile, matrixFits } from './attention.matrix.ts';
 import type { AttentionShape } from './attention.ts';
 import keptSource from './ds.kept.wgsl' with { type: 'text' };
 import dsSource from './ds.wgsl' with { type: 'text' };
 import sumsSource from './keys.sums.wgsl' with { type: 'text' };
 import queriesSource from './queries.long.wgsl' with { type: 'text' };
-import type { Cut, Tiles } from './sequences.ts';
+import type { Cut, Sequences, Tiles } from './sequences.ts';
 
 /** How dq of long texts is made. */
 export interface ProductTile {
@@ -61,6 +61,9 @@ const BOUND = 640 * 2 ** 20;
 /** Bytes of a block of 64 x 64. */
 const BLOCK = 2 * 64 * 64;
 
+/** What of it a recording's packed batch has. */
+type Capacity = Pick<Sequences, 'maxTokens' | 'maxLength'>;
+
 /** Where ds lies, for the capacity of a recording. */
 export interface DsArea {
   /** It serves texts of more tokens than this, */
@@ -76,7 +79,7 @@ export interface DsArea {
 
 /** The area of ds, which serves texts of more than `over` tokens up to its own limit; none where it would serve none. */
 export function dsArea(
-  { maxTokens, maxLength }: { maxTokens: number; maxLength: number },
+  { maxTokens, maxLength }: Capacity,
   heads: number,
   over: number,
   { maxBinding }: Pick<Caps, 'maxBinding'>,
@@ -88,6 +91,15 @@ export function dsArea(
   const half = Math.min(most, Math.ceil((Math.ceil(longest / 64) + 1) / 2));
   const upTo = Math.min(longest, 64 * (2 * half - 1));
   return upTo > over ? { over, upTo, half, blocks: rows * half, bytes: BLOCK * heads * rows * half } : undefined;
+}
+
+/** Bytes that long texts take beside the operands, for the capacity of a recording. */
+export function longBytes(caps: Caps, s: AttentionShape, capacity: Capacity): number {
+  const form = matrixFits(caps, s) ? longForm(s.headDim) : undefined;
+  const area = form && dsArea(capacity, s.heads, form.over, caps);
+  if (!form || !area) return 0;
+  const splits = splitsOf(s, capacity.maxTokens, form.keys.rows);
+  return area.bytes + (splits > 1 ? 8 * splits * capacity.maxTokens * s.kvHeads * s.headDim : 0);
 }
 
 const constantsOf = ({ over, half, blocks }: DsArea) => ({ LONG: over, HALF: half, DS_HEAD: blocks });

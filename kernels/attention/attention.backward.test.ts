@@ -12,6 +12,7 @@ import {
   dsArea,
   keptText,
   type LongForm,
+  longBytes,
   longForm,
   productCode,
   splitsOf,
@@ -20,6 +21,7 @@ import {
 import { backwardMatrixCode, backwardTiles } from './attention.backward.matrix.ts';
 import { attentionBackward, plainBackward, planBackward } from './attention.backward.ts';
 import { matrixForms, startsOf } from './attention.check.ts';
+import type { MatrixTile } from './attention.matrix.ts';
 import { attentionBackwardRef, attentionLse, attentionRef } from './attention.ref.ts';
 import type { AttentionShape } from './attention.ts';
 import { Sequences } from './sequences.ts';
@@ -108,7 +110,8 @@ async function check(
   const tokens = lengths.map((l) => l.reduce((a, b) => a + b));
   // Capacity for one token more than there is: its row is never read and never written.
   const T = Math.max(...tokens) + 1;
-  const sequences = new Sequences(g, T, Math.max(...lengths.map((l) => l.length)));
+  const most = Math.max(...lengths.map((l) => l.length));
+  const sequences = new Sequences(g, T, most, undefined, Math.max(...lengths.flat()));
   const [qkv, y, dy] = [width, inner, inner].map((w, i) => poisoned(g, `input ${i}`, g.activation, [T, w]));
   const lse = poisoned(g, 'lse', 'f32', [T, heads]);
   const dqkv = poisoned(g, 'dqkv', g.activation, [T, width]);
@@ -251,7 +254,7 @@ describeMatrixGpu('attention backward of long texts', (gpu) => {
     const g = gpu();
     const { maxBinding } = g.caps;
     g.caps.maxBinding = 2 ** 20;
-    expect(dsArea({ maxTokens: 401, maxLength: 401 }, 3, 64, g.caps)?.upTo).toBe(320);
+    expect(dsArea({ maxTokens: 401, maxLength: 321 }, 3, 64, g.caps)?.upTo).toBe(320);
     await check(g, { heads: 3, kvHeads: 1, headDim: 64 }, [[321, 79]], { long: forms[0][2] });
     g.caps.maxBinding = maxBinding;
   });
@@ -299,7 +302,11 @@ test.skipIf('Deno' in globalThis)('long texts compile on subgroup matrices, writ
         productCode(s, product!, area, loops),
       ];
     });
+  // Two workgroups a processor on an H200.
   await compileAll([...texts(true), ...texts(false)], { ...H200, maxWorkgroupStorage: 23 * 1024 });
+  // One.
+  const keys: MatrixTile = { form: 'matrix long', rows: 64, keys: 32, matrices: 2 };
+  await compileAll([backwardMatrixCode('keys', { heads: 14, kvHeads: 2, headDim: 128 }, keys)]);
 });
 
 test('ds has room for every long text of any batch, and no more than is its share', () => {
@@ -339,6 +346,14 @@ test('ds has room for every long text of any batch, and no more than is its shar
   // Where one binding holds little, fewer texts are done so.
   expect(room(8192, 2048, 28, 2 ** 28)?.upTo).toBe(832);
   expect(room(8192, 2048, 28, 2 ** 26)).toBeUndefined();
+});
+
+test('what long texts take is planned', () => {
+  const bytes = (headDim: number, maxLength: number) =>
+    longBytes(H200, { heads: 14, kvHeads: 2, headDim }, { maxTokens: 4096, maxLength });
+  expect([bytes(64, 384), bytes(80, 512), bytes(96, 512)]).toEqual([0, 0, 0]);
+  // 74 rows of blocks, of 9 at most and 10 for two, and sums of four splits.
+  expect(bytes(64, 512)).toBe(14 * 8192 * 74 * 5 + 4 * 4096 * 256 * 4);
 });
 
 test('heads are split where workgroups would be few', () => {

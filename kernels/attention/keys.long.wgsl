@@ -14,6 +14,8 @@
 //
 //   parts  f32  [SPLITS, TOKENS, 2 KV D]   dk, dv; keys.sums.wgsl adds them up
 //
+// Further constants: SPLITS, TOKENS.
+//
 // What bounds it, by count for 64 x 32 pairs of 128 channels on an H200: 870 clocks of multiplying, 700 to 770 of loading
 // matrices, some 450 of staging and the scores' way; with KEYS = 16 two workgroups a processor, at 19 KiB, may overlap them.
 
