@@ -250,6 +250,11 @@ describeMatrixGpu('attention backward of long texts', (gpu) => {
       await check(gpu(), { heads: 3, kvHeads: 1, headDim }, [lengths], { long });
     });
 
+  test('texts as long as those that have it', async () => {
+    const long = { ...longForm(64)!, splits: 2 };
+    await check(gpu(), { heads: 2, kvHeads: 1, headDim: 64 }, [[385, 20, 384]], { long });
+  });
+
   test('a text of whose ds there is no room is done as others are', async () => {
     const g = gpu();
     const { maxBinding } = g.caps;

@@ -137,7 +137,7 @@ for (const shape of SHAPES) {
   const runs = forms.flatMap(({ name, alone }, i) =>
     recordings[i] ? [{ name, alone, recording: recordings[i] as Recording }] : [],
   );
-  // Each on poison, against the reference and, everywhere, against the first.
+  // Each on poison, against the reference at the end of the last text, and everywhere against the first.
   let first: Uint16Array | undefined;
   const labels: string[] = [];
   for (const { name, alone, recording } of runs) {
@@ -149,9 +149,9 @@ for (const shape of SHAPES) {
     const got = (await gpu.read(call.dqkv)) as Uint16Array;
     first ??= got;
     let [worst, most] = [0, 0];
-    for (let i = 0; i < got.length; i++) {
-      const difference = Math.abs(HALF[got[i]] - HALF[first[i]]);
-      if (!(difference <= worst)) worst = difference;
+    // Every seventh: the host takes longer than the GPU.
+    for (let i = 0; i < got.length; i += 7) {
+      worst = Math.max(worst, Math.abs(HALF[got[i]] - HALF[first[i]]));
       most = Math.max(most, Math.abs(HALF[first[i]]));
     }
     labels[labels.length - 1] += `, error ${error} of allowed, ${(worst / most).toExponential(0)} from the first`;
