@@ -90,7 +90,7 @@ y[id.x] = ${each.map((i) => `c${i}`).join(' + ')};
 
 /**
  * FLOP a second of multiply-accumulate alone, f16 into f32 or i8 into i32; `reload`: with its operands read from workgroup
- * memory each time.
+ * memory each time, from sixteen places by turns (of two, a compiler keeps all in registers).
  */
 export async function matrixRate(
   gpu: Gpu,
@@ -100,7 +100,7 @@ export async function matrixRate(
   // Of a subgroup, so that none waits for its last sum.
   const SUMS = 16;
   const { K, sum } = { f16: { K: 16, sum: 'f32' }, i8: { K: 32, sum: 'i32' } }[type];
-  const random = Uint16Array.from({ length: 10240 }, (_, i) =>
+  const random = Uint16Array.from({ length: 8 * 1312 }, (_, i) =>
     type === 'f16' ? toHalf(Math.sin(7919 * i)) : 65536 * Math.abs(Math.sin(7919 * i)),
   );
   const x = gpu.upload('x', 'f16', [random.length], random);
@@ -114,16 +114,16 @@ b[${i}] = subgroupMatrixLoad<subgroup_matrix_right<${type}, 16, ${K}>, col_major
   const sums = Array.from({ length: SUMS }, (_, i) => i);
   const body = `@group(0) @binding(0) var<storage, read> x: array<vec4<u32>>;
 @group(0) @binding(1) var<storage, read_write> y: array<vec4<${sum}>>;
-var<workgroup> s: array<vec4<u32>, 1280>;
+var<workgroup> s: array<vec4<u32>, 1312>;
 @compute @workgroup_size(128) fn main(@builtin(workgroup_id) w: vec3<u32>, @builtin(local_invocation_index) t: u32) {
-for (var i = t; i < 1280u; i += 128u) { s[i] = x[i]; }
+for (var i = t; i < 1312u; i += 128u) { s[i] = x[i]; }
 workgroupBarrier();
 var a: array<subgroup_matrix_left<${type}, ${K}, 16>, 4>;
 var b: array<subgroup_matrix_right<${type}, 16, ${K}>, 4>;
 var c: array<subgroup_matrix_result<${sum}, 16, 16>, ${SUMS}>;
 ${reload ? '' : operands('0u').join('\n')}
 for (var k = 0u; k < ${rounds}u; k++) {
-${reload ? operands('(k % 2u) * 2u').join('\n') : ''}
+${reload ? operands('(5u * k % 16u) * 2u').join('\n') : ''}
 ${sums.map((i) => `c[${i}] = subgroupMatrixMultiplyAccumulate(a[${i & 3}], b[${i >> 2}], c[${i}]);`).join('\n')}
 }
 ${sums.map((i) => `subgroupMatrixStore<row_major>(&y, ((w.x * 4u + t / 32u) * ${SUMS}u + ${i}u) * 64u, c[${i}], 4u);`).join('\n')}

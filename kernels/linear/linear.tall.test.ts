@@ -19,9 +19,9 @@ import {
 import { tiles } from './tiles.ts';
 import type { Q4Meta, Weight } from './weights.ts';
 
-const SMALL: TallPlan = { form: 'tall', BM: 64, BN: 64, WM: 16, WN: 64, GROUP_M: 8 };
+const SMALL: TallPlan = { form: 'tall', BM: 64, BN: 64, WM: 16, WN: 64, GROUP_M: 8, AHEAD: 3 };
 /** With threads enough that a read is two words. */
-const MANY: TallPlan = { ...SMALL, BM: 128 };
+const MANY: TallPlan = { ...SMALL, BM: 128, AHEAD: 1 };
 
 interface Case {
   M: number;

@@ -35,16 +35,14 @@ export interface TallPlan {
   WN: number;
   /** Tiles of M that run before the next of N. */
   GROUP_M: number;
+  /** How many sixteens of k left matrices are loaded before they are multiplied: 1 or 3. */
+  AHEAD: number;
 }
 
 /** The one tile that was worth it on an H200: results/h200/gemm-tall.txt. */
-export const TALL: TallPlan = { form: 'tall', BM: 256, BN: 128, WM: 32, WN: 128, GROUP_M: 4 };
+export const TALL: TallPlan = { form: 'tall', BM: 256, BN: 128, WM: 32, WN: 128, GROUP_M: 4, AHEAD: 3 };
 
 const BK = 64;
-
-/** Sets of left matrices, and how many sixteens of k they are loaded ahead. */
-const SETS = 4;
-const AHEAD = 3;
 
 /** y[m, column + n] (+)= scale · Σk x[m, first + k] W[n, k] + bias[n], or Σk x[m, first + k] W[k, n] where `byK`. */
 export interface Tall {
@@ -132,7 +130,7 @@ export function tallCode(a: Tall, p: TallPlan, loops = false): string {
   const constants = {
     ...{ M16: 16 * Math.ceil(a.x.shape[0] / 16), N, K, LDY: y.shape[1], COLUMN: column, SCALE: float(scale) },
     ...{ ADD: add, BIAS: a.bias !== undefined, BY_K: byK, PRELOAD: whole && add, DIRECT: whole && !a.bias },
-    ...{ BM: p.BM, BN: p.BN, BK, WM: p.WM, WN: p.WN, GROUP_M: p.GROUP_M, T, STAGE, SETS, AHEAD },
+    ...{ BM: p.BM, BN: p.BN, BK, WM: p.WM, WN: p.WN, GROUP_M: p.GROUP_M, T, STAGE, SETS: p.AHEAD + 1, AHEAD: p.AHEAD },
     ...{ FM: p.WM / 16, FN: p.WN / 16, KK: BK / 16, KK_FN: (BK / 16) * (p.WN / 16) },
     ...{ B_16: byK ? 2 : 16 * (BK / 8 + 1), B_K: byK ? 16 * (p.BN / 8 + 1) : 2 },
     ...{

@@ -134,7 +134,7 @@ describeMatrixGpu('lora down', (gpu) => {
       const plan: DownPlan = { BM: 48, BK: 64, COLS: G > 1 ? 2 : 1, SLICES: 4 };
       recordDown(rec, { ...call, A: matrices.A, dropout, hTiles, xTiles }, plan);
       const lora = { r, scale: 2, ...matrices, widths: G > 1 ? widths : undefined };
-      const tall = { form: 'tall', BM: 64, BN: 64, WM: 16, WN: 64, GROUP_M: 8 } as const;
+      const tall = { form: 'tall', BM: 64, BN: 64, WM: 16, WN: 64, GROUP_M: 8, AHEAD: 3 } as const;
       recordTall(rec, { ...call, weight, byK: false, y, xTiles, update: { lora, H: hTiles } }, 'linear', tall);
     });
     expect(ran.map((d) => d.label)).toEqual(['lora A dense rows, tiles', 'linear dense tall']);

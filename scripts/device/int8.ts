@@ -109,7 +109,7 @@ async function run({ name, M, N, K }: Shape, backward: boolean): Promise<void> {
     const us = (await time(recording, effort)).ns / 1e3;
     console.log(
       `${name}${backward ? ', dX' : ''}`.padEnd(18),
-      `${what.padEnd(16)} ${us.toFixed(1).padStart(9)} us ${((2 * M * N * K) / us / 1e6).toFixed(0).padStart(5)} TOP/s  error ${plain}, with outliers ${large}`,
+      `${what.padEnd(32)} ${us.toFixed(1).padStart(9)} us ${((2 * M * N * K) / us / 1e6).toFixed(0).padStart(5)} TOP/s  error ${plain}, with outliers ${large}`,
     );
     if (gpu.caps.timestamps) for (const line of profileLines(await recording.profile())) console.log(`    ${line}`);
     recording.free();
@@ -123,8 +123,16 @@ async function run({ name, M, N, K }: Shape, backward: boolean): Promise<void> {
     if (backward) linearBackwardInt8(r, { dy: x, weight, dx: y, rows }, p);
     else linearInt8(r, { x, weight, y, rows }, p);
   };
-  for (const p of INT8_PLANS.filter((p) => int8Fits(gpu.caps, { M, N: outs, K: sums, ldy: outs, column: 0 }, p)))
-    if (left() > 1) await timed(`i8 ${p.BM}x${p.BN}x${p.BK}`, (r) => int8(r, p));
+  const [first] = INT8_PLANS;
+  const plans = [
+    ...INT8_PLANS,
+    { ...first, AHEAD: 1 },
+    { ...first, BM: 384, WM: 48, AHEAD: 1 },
+    { ...first, BM: 192, WM: 48, AHEAD: 1 },
+    { ...first, BM: 384, BN: 96, WM: 48, WN: 96, AHEAD: 1 },
+  ];
+  for (const p of plans.filter((p) => int8Fits(gpu.caps, { M, N: outs, K: sums, ldy: outs, column: 0 }, p)))
+    if (left() > 1) await timed(`i8 ${p.BM}x${p.BN}x${p.BK}, ${p.WM}x${p.WN}, ${p.AHEAD} ahead`, (r) => int8(r, p));
   gpu.free(x, y, weight.words, weight.params, weight.int8!.rows!, weight.int8!.columns!);
 }
 

@@ -56,7 +56,7 @@ const LAYERS: [name: string, K: number, widths: number[]][] = software
       ['7B o', 3584, [3584]],
     ];
 const M = software ? 75 : 5888;
-const TALLER: TallPlan = software ? { form: 'tall', BM: 64, BN: 64, WM: 16, WN: 64, GROUP_M: 4 } : TALL;
+const TALLER: TallPlan = software ? { form: 'tall', BM: 64, BN: 64, WM: 16, WN: 64, GROUP_M: 4, AHEAD: 3 } : TALL;
 
 const nameOf = (p: DownPlan): string => `${p.BM} rows x ${p.BK}, ${p.COLS}x${p.SLICES} subgroups`;
 

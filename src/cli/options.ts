@@ -69,7 +69,7 @@ export function modelOptions(command: Command): Command {
     .option('--quantize <form>', 'q4: quantise weights that are stored dense to int4 while loading', oneOf('q4'))
     .option(
       '--activations <form>',
-      'int8: int4 layers multiply in 8 bits, activations and weights, with a scale a row: faster for many texts where tensor cores take i8, and about 1 % of noise a product, more where a few channels are large: check with `lacuna eval`',
+      'int8: int4 layers multiply in 8 bits, activations and weights, with a scale a row: faster for many texts where tensor cores take i8, and 1 % of noise a product, 3 where a few channels are large: check with `lacuna eval`',
       oneOf('int8'),
     )
     .option(

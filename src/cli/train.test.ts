@@ -193,6 +193,9 @@ describe('lacuna train', () => {
     expect((await lacuna('train', '--resume', '--out', at('whole'), '--fold', '1')).err).toMatch(
       /^lacuna: --fold: a run goes on as it began/,
     );
+    expect((await lacuna('train', '--resume', '--out', at('whole'), '--activations', 'int8')).err).toMatch(
+      /^lacuna: --activations: a run goes on as it began/,
+    );
     expect((await train('data', LORA, '--force')).err).toMatch(/is read from it: write to another folder\n$/);
   });
 
@@ -205,6 +208,11 @@ describe('lacuna train', () => {
     [['--set', 'queryLength=99999', '--memory', '.001'], /the run needs .* GiB and there are 0\.00/],
     [['--adapter', 'nowhere'], /--set rank: is the adapter's own, and nowhere is trained on: leave it out/],
     [['--train', 'all', '--adapter', 'x'], /--train all takes no --adapter/],
+    [['--train', 'all', '--activations', 'int8'], /--activations int8 is for int4 weights, which --train all does not/],
+    [
+      ['--activations', 'int8'],
+      /--activations int8 needs subgroup matrices of i8, which .* does not have: leave it out/,
+    ],
     [['--train', 'some'], /Allowed choices are lora, all/],
     [['--checkpoint-every', '0'], /must be a number of steps \(100\) or of minutes \(5m\)/],
     [['--input', 'x.csv'], /--input belongs to exp010_infer_gen/],

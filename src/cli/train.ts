@@ -319,11 +319,14 @@ async function printPlan(
   if (json) {
     const { tier } = gpu.caps;
     const rows = { training: data.queries.length, heldOut: heldOut.length, cut };
-    process.stdout.write(`${JSON.stringify({ ...plan, seconds, rows, tier, settings: job.settings })}\n`);
+    process.stdout.write(
+      `${JSON.stringify({ ...plan, seconds, rows, tier, activations: job.activations ?? null, settings: job.settings })}\n`,
+    );
     return;
   }
   const { bytes } = plan;
-  const how = job.train === 'all' ? 'all of them' : `LoRA of rank ${job.settings.rank}`;
+  const eight = job.activations === 'int8' ? ', products of the int4 base in 8 bits' : '';
+  const how = job.train === 'all' ? 'all of them' : `LoRA of rank ${job.settings.rank}${eight}`;
   const memory: [string, number][] = [
     ['weights', bytes.weights],
     ['training state', bytes.training],

@@ -24,9 +24,9 @@ import {
 } from './int8.ts';
 import { type Int8Rows, measureInt8, quantizeCode, quantizeRows, requantize, weightCode } from './operands.ts';
 
-const SMALL: Int8Plan = { BM: 64, BN: 64, BK: 64, WM: 16, WN: 64, GROUP_M: 2 };
+const SMALL: Int8Plan = { BM: 64, BN: 64, BK: 64, WM: 16, WN: 64, GROUP_M: 2, AHEAD: 3 };
 /** Subgroups of 32 x 32. */
-const SQUARE: Int8Plan = { ...SMALL, WM: 32, WN: 32 };
+const SQUARE: Int8Plan = { ...SMALL, WM: 32, WN: 32, AHEAD: 1 };
 const [LARGE, LESS] = INT8_PLANS;
 
 interface Case {

@@ -11,7 +11,7 @@ import { type Linear, shapeOf } from '../linear.types.ts';
 import tileOrder from '../tile_order.wgsl' with { type: 'text' };
 import { takeTurns } from '../turns.ts';
 import source from './int8.wgsl' with { type: 'text' };
-import { AHEAD, type Int8Rows, int8Weight, padded, quantizeRows, requantize } from './operands.ts';
+import { type Int8Rows, int8Weight, padded, quantizeRows, requantize } from './operands.ts';
 
 /** A workgroup makes BM x BN outputs, BK of k at a time; a subgroup WM x WN of them. */
 export interface Int8Plan {
@@ -22,6 +22,8 @@ export interface Int8Plan {
   WN: number;
   /** Tiles of M that run before the next of N. */
   GROUP_M: number;
+  /** How many times 32 of k left matrices are loaded before they are multiplied: 1 or 3. */
+  AHEAD: number;
 }
 
 /**
@@ -29,12 +31,9 @@ export interface Int8Plan {
  * workgroup memory, 475 to 526; eleven others: results/h200/int8.txt.
  */
 export const INT8_PLANS: readonly Int8Plan[] = [
-  { BM: 256, BN: 128, BK: 128, WM: 32, WN: 128, GROUP_M: 4 },
-  { BM: 128, BN: 128, BK: 64, WM: 32, WN: 128, GROUP_M: 4 },
+  { BM: 256, BN: 128, BK: 128, WM: 32, WN: 128, GROUP_M: 4, AHEAD: 3 },
+  { BM: 128, BN: 128, BK: 64, WM: 32, WN: 128, GROUP_M: 4, AHEAD: 3 },
 ];
-
-/** Sets of left matrices. */
-const SETS = 4;
 
 const threads = (p: Int8Plan): number => (p.BM / p.WM) * (p.BN / p.WN) * 32;
 /** Vectors of a stage, which the epilogue's 16 rows of six for each subgroup must fit too. */
@@ -122,11 +121,22 @@ export function int8Code(a: Int8Product, M: number, p: Int8Plan, loops = false):
   const { x, N, y, column = 0, add = false, scale = 1 } = a;
   const T = threads(p);
   const KK = p.BK / 32;
-  if ((2 * KK) % SETS) throw new Error(`int8: sets of matrices do not come round in steps of ${p.BK}`);
+  if ((2 * KK) % (p.AHEAD + 1)) throw new Error(`int8: sets of matrices do not come round in steps of ${p.BK}`);
   const constants = {
     ...{ M16: padded(M, 16), N, K: x.K, LDY: y.shape[1], COLUMN: column, SCALE: float(scale) },
     ...{ ADD: add, BIAS: a.bias !== undefined },
-    ...{ BM: p.BM, BN: p.BN, BK: p.BK, WM: p.WM, WN: p.WN, GROUP_M: p.GROUP_M, T, STAGE: stageVectors(p), SETS, AHEAD },
+    ...{
+      BM: p.BM,
+      BN: p.BN,
+      BK: p.BK,
+      WM: p.WM,
+      WN: p.WN,
+      GROUP_M: p.GROUP_M,
+      T,
+      STAGE: stageVectors(p),
+      SETS: p.AHEAD + 1,
+      AHEAD: p.AHEAD,
+    },
     ...{ FM: p.WM / 16, FN: p.WN / 16, KK, KK_FN: (KK * p.WN) / 16, W_LOADS: (p.BN * p.BK) / 16 / T, HALVES: 2 },
   };
   const text = specialise(takeTurns(source, x.K / p.BK), {

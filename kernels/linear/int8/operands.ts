@@ -16,8 +16,8 @@ import quantizeSource from './int8.quantize.wgsl' with { type: 'text' };
 import requantizeSource from './int8.requantize.wgsl' with { type: 'text' };
 import weightsSource from './int8.weights.wgsl' with { type: 'text' };
 
-/** How many times 32 of k the product loads matrices of x ahead, past the end of a row of tiles too. */
-export const AHEAD = 3;
+/** How many times 32 of k a product loads matrices of x ahead at most, past the end of a row of tiles too. */
+const AHEAD = 3;
 
 /** Rows of i8 in tiles of 16 x 32, and what a row is multiplied by. */
 export interface Int8Rows {
