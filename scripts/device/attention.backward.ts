@@ -1,14 +1,12 @@
 /**
- * Attention's backward pass on subgroup matrices: today's two kernels, and long texts' forms, each checked, then all timed in turn,
- * whole and a kernel at a time.
+ * Attention's backward pass on subgroup matrices: the two kernels of other texts for all lengths, and long texts' form, with
+ * its own tiles and with others, each checked, then all timed in turn, whole and a kernel at a time.
  *   . .device/base/unpack.sh && node /tmp/lacuna/bundle/attention.backward.mjs [--seconds 50] [--only 4x2048]
  * Here, small, on lavapipe with matrices played by plain WGSL: node .device/base/bundle/attention.backward.mjs
  */
 import { backwardCase, type Shape } from '../../kernels/attention/attention.backward.bench.ts';
-import { type LongForm, splitsOf } from '../../kernels/attention/attention.backward.long.ts';
-import { backwardTiles } from '../../kernels/attention/attention.backward.matrix.ts';
+import { type LongForm, longForm, splitsOf } from '../../kernels/attention/attention.backward.long.ts';
 import { type AttentionBackward, attentionBackward } from '../../kernels/attention/attention.backward.ts';
-import { Sequences } from '../../kernels/attention/sequences.ts';
 import { Gpu } from '../../src/gpu/gpu.ts';
 import { Recorder, type Recording } from '../../src/gpu/recorder.ts';
 import { fromHalf } from '../../src/half.ts';
@@ -38,78 +36,43 @@ const SHAPES: Shape[] = software
       [8, 512, 14, 2, 64],
       [16, 144, 28, 4, 128],
     ];
-const over = software ? 64 : 384;
 
 interface Form {
   name: string;
   long: LongForm | null;
-  /** Tiles text after text, as before, and not by their place. */
-  textOrder?: boolean;
   /** The one dispatch that is timed: part of its label. */
   alone?: string;
 }
 
 function formsOf([S, n, heads, kvHeads, headDim]: Shape): Form[] {
-  const matrices = headDim <= 64 ? 2 : 1;
-  const today: Form[] = [
-    { name: "today's, tiles text after text", long: null, textOrder: true },
-    { name: "today's, tiles by place", long: null },
+  const others: Form[] = [
+    { name: 'two kernels', long: null },
+    ...['queries', 'keys'].map((of) => ({ name: `${of} alone`, long: null, alone: of })),
   ];
-  const halves = ['queries', 'keys'].map((of) => ({ name: `today's ${of} alone`, long: null, alone: of }));
-  if (n <= over) return [...today, ...halves];
-  const product = { rows: 64, keys: 32, shares: 2 };
-  const plain = { form: 'matrix', rows: 32 * matrices, keys: 32, matrices } as const;
-  const split = { form: 'matrix long', rows: 64, keys: 16, matrices: 2 } as const;
-  const plan = (keys: LongForm['keys']) => splitsOf({ heads, kvHeads, headDim }, S * n, keys.rows);
-  const long = (keys: LongForm['keys'], by?: LongForm['product'], splits = plan(keys)): LongForm => {
-    return { over, keys, product: by, splits };
-  };
-  const others = [1, 2, 4, 7].filter((splits) => splits !== plan(split) && splits <= heads / kvHeads);
-  const keys: [string, LongForm['keys']][] = [
-    ['64 x 16', split],
-    ['64 x 32', { ...split, keys: 32 }],
-    ...(headDim === 64 ? [['32 x 32', { ...split, rows: 32, keys: 32 }] as [string, LongForm['keys']]] : []),
+  const own = { ...longForm(headDim)!, ...(software && { over: 64 }) };
+  if (n <= own.over) return others;
+  const splits = splitsOf({ heads, kvHeads, headDim }, S * n, own.keys.rows);
+  const wide = { rows: 128, keys: 32, shares: 1 };
+  const tiles: [string, LongForm][] = [
+    ['64 x 16 keys', own],
+    ['32 x 32 keys', { ...own, keys: { ...own.keys, rows: 32, keys: 32 } }],
+    ['64 x 32 keys', { ...own, keys: { ...own.keys, keys: 32 } }],
   ];
   return [
-    ...today,
-    ...halves,
-    { name: "(1) today's keys keep ds, dq by product", long: long(plain, product) },
-    ...keys.map(([name, k]) => ({ name: `(2) keys by roles ${name}, today's queries`, long: long(k) })),
-    ...keys.map(([name, k]) => ({ name: `both, keys by roles ${name}, ${plan(k)} splits`, long: long(k, product) })),
-    ...others.map((splits) => ({ name: `both, 64 x 16, ${splits} splits`, long: long(split, product, splits) })),
-    { name: 'both, 64 x 16, product 128 rows, 1 share', long: long(split, { rows: 128, keys: 32, shares: 1 }) },
-    { name: 'both, 64 x 16, product 128 rows, 2 shares', long: long(split, { rows: 128, keys: 32, shares: 2 }) },
-    { name: "today's keys that keep ds, alone", long: long(plain, product), alone: 'keys matrix long' },
-    ...keys.flatMap(([name, k]) => [
-      { name: `keys by roles ${name} alone`, long: long(k), alone: 'keys matrix long' },
-      { name: `keys by roles ${name} that keep ds, alone`, long: long(k, product), alone: 'keys matrix long' },
-    ]),
-    { name: 'product 64 rows, 2 shares alone', long: long(split, product), alone: 'queries matrix long' },
-    {
-      name: 'product 128 rows, 1 share alone',
-      long: long(split, { rows: 128, keys: 32, shares: 1 }),
-      alone: 'queries matrix long',
-    },
-    { name: 'sums of splits alone', long: long(split, product, Math.max(2, plan(split))), alone: 'sums' },
-    { name: 'dy . y alone', long: long(split, product), alone: 'along' },
+    ...others,
+    ...tiles.map(([name, long]) => ({ name: `long, ${name}`, long })),
+    { name: 'long, product 128 rows', long: { ...own, product: wide } },
+    ...tiles.map(([name, long]) => ({ name: `long, ${name} alone`, long, alone: 'keys matrix long' })),
+    { name: 'long, product 64 rows alone', long: own, alone: 'queries matrix long' },
+    { name: 'long, product 128 rows alone', long: { ...own, product: wide }, alone: 'queries matrix long' },
+    ...['along', ...(splits > 1 ? ['sums'] : [])].map((of) => ({ name: `long, ${of} alone`, long: own, alone: of })),
   ];
 }
 
 /** Recorded and compiled. */
-async function make(call: AttentionBackward, [S, n]: Shape, { long, textOrder, alone }: Form) {
-  let { sequences } = call;
-  if (textOrder) {
-    sequences = new Sequences(gpu, S * n, S, undefined, n);
-    sequences.set(Array.from({ length: S }, () => new Uint32Array(n)));
-  }
+function make(call: AttentionBackward, { long, alone }: Form): Promise<Recording> {
   const r = new Recorder(gpu);
-  attentionBackward(r, { ...call, sequences }, long);
-  for (const tile of textOrder ? backwardTiles(call.headDim) : []) {
-    const list: number[] = [];
-    for (let s = 0; s < S; s++)
-      for (let at = 0; at < n; at += tile.rows) list.push(s * n + at, s * n + Math.min(at + tile.rows, n), s * n, s);
-    if (n > (tile.over ?? 0) && n <= (tile.upTo ?? n)) gpu.write(sequences.tiles(tile).list, Uint32Array.from(list));
-  }
+  attentionBackward(r, call, long);
   if (alone) r.dispatches.splice(0, r.dispatches.length, ...r.dispatches.filter(({ label }) => label.includes(alone)));
   return r.finish();
 }
@@ -129,7 +92,7 @@ for (const shape of SHAPES) {
   const forms = formsOf(shape);
   const recordings = await Promise.all(
     forms.map((form) =>
-      make(call, shape, form).catch((error: Error) => {
+      make(call, form).catch((error: Error) => {
         console.log(`${form.name}: ${error.message.slice(0, 150)}`);
       }),
     ),
