@@ -1,18 +1,18 @@
 /**
- * The backward pass of long texts on subgroup matrices: the keys' kernel keeps ds, and a product with the keys makes dq of it,
- * five products where the two kernels that make ds each take seven. Pure plans, and the texts. Layouts: ds.wgsl.
+ * The backward pass of long texts on subgroup matrices: the keys' kernel keeps ds, and a product with the keys makes dq of it:
+ * five products, where two kernels that each make ds have seven. Pure plans, and the texts. Layouts: ds.wgsl.
  */
 import type { Caps } from '../../src/gpu/adapter.ts';
 import type { Dim, Grid, Recorder } from '../../src/gpu/recorder.ts';
 import type { Tensor } from '../../src/gpu/tensor.ts';
 import { float, specialise, unroll } from '../../src/gpu/wgsl.ts';
 import alongSource from './along.long.wgsl' with { type: 'text' };
-import { backwardMatrixCode, backwardTiles } from './attention.backward.matrix.ts';
+import { sharedCode, type TileSize } from './attention.backward.matrix.ts';
 import type { AttentionBackward } from './attention.backward.ts';
-import { type MatrixTile, matrixFits } from './attention.matrix.ts';
+import { matrixFits } from './attention.matrix.ts';
 import type { AttentionShape } from './attention.ts';
-import keptSource from './ds.kept.wgsl' with { type: 'text' };
 import dsSource from './ds.wgsl' with { type: 'text' };
+import keysSource from './keys.long.wgsl' with { type: 'text' };
 import sumsSource from './keys.sums.wgsl' with { type: 'text' };
 import queriesSource from './queries.long.wgsl' with { type: 'text' };
 import type { Cut, Sequences, Tiles } from './sequences.ts';
@@ -30,12 +30,11 @@ export interface ProductTile {
 export interface LongForm {
   /** Texts of more tokens are long. */
   over: number;
-  /** The keys' kernel: keys.long.wgsl by default, keys.matrix.wgsl for a tile of `form` 'matrix'. */
-  keys: Pick<MatrixTile, 'rows' | 'keys' | 'matrices'> & { form: 'matrix' | 'matrix long' };
-  /** Workgroups that share a group's heads; by default as many as give WORKGROUPS in all. */
+  /** What a workgroup of keys.long.wgsl owns, and queries at a time. */
+  keys: TileSize;
+  product: ProductTile;
+  /** Workgroups that share a group's heads: as `splitsOf` says where left out. */
   splits?: number;
-  /** Makes dq of the ds that is kept; queries.matrix.wgsl does where left out. */
-  product?: ProductTile;
 }
 
 /** The form of long texts, where there is one: heads of 64 and of 128 channels. */
@@ -43,7 +42,7 @@ export const longForm = (headDim: number): LongForm | undefined =>
   headDim === 64 || headDim === 128
     ? {
         over: 384,
-        keys: { form: 'matrix long', rows: 64, keys: 16, matrices: 2 },
+        keys: { rows: 64, keys: 16, matrices: 2 },
         product: { rows: 64, keys: 32, shares: 2 },
       }
     : undefined;
@@ -104,9 +103,18 @@ export function longBytes(caps: Caps, s: AttentionShape, capacity: Capacity): nu
 
 const constantsOf = ({ over, half, blocks }: DsArea) => ({ LONG: over, HALF: half, DS_HEAD: blocks });
 
-/** What the keys' kernel includes to keep ds. */
-export const keptText = (area: DsArea): string =>
-  `${specialise(dsSource, { constants: constantsOf(area) })}\n${keptSource}`;
+/** dk and dv, or of several splits the sums for them, `tokens` rows each, and ds. `loops` as in `productCode`. */
+export const keysCode = (
+  s: AttentionShape,
+  tile: TileSize,
+  area: DsArea,
+  splits: number,
+  tokens: number,
+  loops = false,
+): string =>
+  sharedCode(keysSource, s, tile, loops, { ROLES: 2, SPLITS: splits, TOKENS: tokens, ...constantsOf(area) }, [
+    dsSource,
+  ]);
 
 export const alongCode = ({ heads: H, headDim: D }: AttentionShape, rows: number): string =>
   specialise(alongSource, { enable: ['f16', 'subgroups'], constants: { H, D, ROWS: rows } });
@@ -155,30 +163,18 @@ export function backwardLong(
   const { heads: H, kvHeads: KV, headDim: D, sequences, qkv, y, dy, dqkv, along, lse } = a;
   const { software } = r.gpu.description;
   const { maxTokens: tokens, starts } = sequences;
-  const cut = ({ rows }: { rows: number }): Cut => ({ rows, over: area.over, upTo: area.upTo });
-  const record = (label: string, tile: Cut, x: number, code: string, bindings: (of: Tiles) => (Tensor | Dim)[]) => {
-    const of = sequences.tiles(tile);
+  const splits = wanted ?? splitsOf(a, tokens, keys.rows);
+  const ds = r.scratch('attention ds', 'f16', [area.bytes / 2]);
+  const target = splits > 1 ? r.scratch('attention dk, dv parts', 'f32', [splits, tokens, 2 * KV * D]) : dqkv;
+  const record = (label: string, { rows }: Cut, x: number, code: string, bindings: (of: Tiles) => (Tensor | Dim)[]) => {
+    const of = sequences.tiles({ rows, over: area.over, upTo: area.upTo });
     const grid = (): Grid => [x, of.count.count];
     r.dispatch({ label: `attention backward ${label} matrix long`, code, bindings: bindings(of), grid });
   };
-  if (product) record('along', cut(keys), H, alongCode(a, keys.rows), (of) => [dy, y, along, of.list, of.count]);
-  else {
-    const [tile] = backwardTiles(D);
-    const code = backwardMatrixCode('queries', a, tile, software);
-    record('queries', cut(tile), H, code, (of) => [qkv, dy, dqkv, along, of.list, of.count, lse, y]);
-  }
-
-  const splits = keys.form === 'matrix' ? 1 : (wanted ?? splitsOf(a, tokens, keys.rows));
-  const ds = product ? [r.scratch('attention ds', 'f16', [area.bytes / 2])] : [];
-  const options = { splits, tokens, ...(product && { ds: keptText(area) }) };
-  const target = splits > 1 ? r.scratch('attention dk, dv parts', 'f32', [splits, tokens, 2 * KV * D]) : dqkv;
-  const code = backwardMatrixCode('keys', a, keys, software, options);
-  record('keys', cut(keys), KV * splits, code, (of) => [qkv, dy, target, along, of.list, of.count, lse, starts, ...ds]);
-  if (splits > 1)
-    record('sums', cut(keys), 2 * KV, sumsCode(a, splits, tokens), (of) => [target, dqkv, of.list, of.count]);
-
-  if (product) {
-    const code = productCode(a, product, area, software);
-    record('queries', cut(product), H, code, (of) => [qkv, ...ds, dqkv, of.list, of.count]);
-  }
+  record('along', keys, H, alongCode(a, keys.rows), (of) => [dy, y, along, of.list, of.count]);
+  const makesDs = keysCode(a, keys, area, splits, tokens, software);
+  record('keys', keys, KV * splits, makesDs, (of) => [qkv, dy, target, along, of.list, of.count, lse, starts, ds]);
+  if (splits > 1) record('sums', keys, 2 * KV, sumsCode(a, splits, tokens), (of) => [target, dqkv, of.list, of.count]);
+  const readsDs = productCode(a, product, area, software);
+  record('queries', product, H, readsDs, (of) => [qkv, ds, dqkv, of.list, of.count]);
 }

@@ -1,10 +1,8 @@
 /** Attention's backward pass on subgroup matrices: the text that runs it. Layouts and constants: backward.matrix.wgsl. */
-import { float, specialise, unroll } from '../../src/gpu/wgsl.ts';
+import { type Constant, float, specialise, unroll } from '../../src/gpu/wgsl.ts';
 import { type MatrixTile, matrixTiles } from './attention.matrix.ts';
 import type { AttentionShape } from './attention.ts';
 import shared from './backward.matrix.wgsl' with { type: 'text' };
-import dsNone from './ds.none.wgsl' with { type: 'text' };
-import keysLongSource from './keys.long.wgsl' with { type: 'text' };
 import keysSource from './keys.matrix.wgsl' with { type: 'text' };
 import queriesSource from './queries.matrix.wgsl' with { type: 'text' };
 
@@ -15,27 +13,24 @@ export function backwardTiles(headDim: number, long?: { over: number; upTo: numb
   return long ? [{ ...most, upTo: long.over }, ...short, { ...most, over: long.upTo }] : [most, ...short];
 }
 
-/** What the keys' kernel is told beside its tile. */
-export interface KeysOptions {
-  /** What it includes to keep ds. */
-  ds?: string;
-  /** Workgroups that share a group's heads, and rows of each one's sums: in keys.long.wgsl. */
-  splits?: number;
-  tokens?: number;
-}
+/** Of a tile, what the texts depend on. */
+export type TileSize = Pick<MatrixTile, 'rows' | 'keys' | 'matrices'>;
 
 /** The WGSL of one half for a shape that `matrixFits`. `loops`: leave the loops over matrices as they are. */
-export function backwardMatrixCode(
-  of: 'queries' | 'keys',
-  s: AttentionShape,
-  { form, rows: ROWS, keys: KEYS, matrices: FM }: MatrixTile,
-  loops = false,
-  { ds = dsNone, splits = 1, tokens = 0 }: KeysOptions = {},
+export function backwardMatrixCode(of: 'queries' | 'keys', s: AttentionShape, tile: TileSize, loops = false): string {
+  return sharedCode(of === 'queries' ? queriesSource : keysSource, s, tile, loops, { ROLES: 1 });
+}
+
+/** The WGSL of a text that includes backward.matrix.wgsl. `further`: constants that do not follow from shape and tile. */
+export function sharedCode(
+  source: string,
+  { heads: H, kvHeads: KV, headDim: D }: AttentionShape,
+  { rows: ROWS, keys: KEYS, matrices: FM }: TileSize,
+  loops: boolean,
+  further: Readonly<Record<string, Constant>> & { ROLES: number },
+  include: readonly string[] = [],
 ): string {
-  const { heads: H, kvHeads: KV, headDim: D } = s;
-  const long = form === 'matrix long';
-  const ROLES = long ? 2 : 1;
-  const threads = (ROLES * ROWS * KEYS) / 8 / FM;
+  const threads = (further.ROLES * ROWS * KEYS) / 8 / FM;
   const QUADS = (KEYS * ROWS) / threads / 4;
   const counts = {
     FM,
@@ -48,14 +43,13 @@ export function backwardMatrixCode(
     PAIRS: QUADS / 2,
     FOUR: 4,
   };
-  const text = specialise(of === 'queries' ? queriesSource : long ? keysLongSource : keysSource, {
+  const text = specialise(source, {
     enable: ['f16', 'subgroups', 'chromium_experimental_subgroup_matrix'],
     constants: {
-      ...{ H, KV, D, ROWS, KEYS, ROLES, ...counts },
-      ...(long && { SPLITS: splits, TOKENS: tokens }),
+      ...{ H, KV, D, ROWS, KEYS, ...counts, ...further },
       ...{ SCALE: float(Math.LOG2E / Math.sqrt(D)), INVERSE_ROOT: float(1 / Math.sqrt(D)) },
     },
-    include: of === 'keys' ? [shared, ds] : [shared],
+    include: [shared, ...include],
   });
   return loops ? text : unroll(text, counts);
 }

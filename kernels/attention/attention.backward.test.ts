@@ -10,7 +10,7 @@ import { EPS, expectClose, fromGpu, normal, poisoned, toGpu } from '../../test/n
 import {
   alongCode,
   dsArea,
-  keptText,
+  keysCode,
   type LongForm,
   longBytes,
   longForm,
@@ -21,7 +21,6 @@ import {
 import { backwardMatrixCode, backwardTiles } from './attention.backward.matrix.ts';
 import { attentionBackward, plainBackward, planBackward } from './attention.backward.ts';
 import { matrixForms, startsOf } from './attention.check.ts';
-import type { MatrixTile } from './attention.matrix.ts';
 import { attentionBackwardRef, attentionLse, attentionRef } from './attention.ref.ts';
 import type { AttentionShape } from './attention.ts';
 import { Sequences } from './sequences.ts';
@@ -224,14 +223,12 @@ describeMatrixGpu('attention backward', (gpu, emulated) => {
   });
 });
 
-const longLabels = ({ product, splits = 1 }: LongForm): string[] =>
-  [product ? 'along' : 'queries', 'keys', ...(splits > 1 ? ['sums'] : []), ...(product ? ['queries'] : [])].map(
-    (of) => `attention backward ${of} matrix long`,
-  );
+const longLabels = ({ splits = 1 }: LongForm): string[] =>
+  ['along', 'keys', ...(splits > 1 ? ['sums'] : []), 'queries'].map((of) => `attention backward ${of} matrix long`);
 
 // Texts of more than 64 tokens are long here: tile and block ends, of rows of 64, of 32 and of 16, one in another's place, groups.
 describeMatrixGpu('attention backward of long texts', (gpu) => {
-  const keys = { form: 'matrix long', rows: 64, keys: 16, matrices: 2 } as const;
+  const keys = { rows: 64, keys: 16, matrices: 2 };
   const product = { rows: 64, keys: 32, shares: 2 };
   const forms: [string, number, LongForm][] = [
     ['16 queries at a time, split', 64, { over: 64, keys, splits: 2, product }],
@@ -240,9 +237,8 @@ describeMatrixGpu('attention backward of long texts', (gpu) => {
       64,
       { over: 64, keys: { ...keys, keys: 32 }, splits: 1, product: { ...product, rows: 128 } },
     ],
-    ['tiles of others', 64, { over: 64, keys: { ...keys, form: 'matrix', keys: 32 }, splits: 1, product }],
+    ['32 keys a workgroup', 64, { over: 64, keys: { ...keys, rows: 32, keys: 32 }, splits: 1, product }],
     ['128 channels', 128, { over: 64, keys, splits: 3, product: { ...product, rows: 128, shares: 1 } }],
-    ['no ds kept', 64, { over: 64, keys, splits: 1 }],
   ];
   const lengths = [65, 1, 191, 64, 17, 96, 128, 150, 33, 81];
   for (const [name, headDim, long] of forms)
@@ -293,25 +289,24 @@ test.skipIf('Deno' in globalThis)('every width compiles on subgroup matrices, wr
 });
 
 test.skipIf('Deno' in globalThis)('long texts compile on subgroup matrices, written out and not', async () => {
+  const areaOf = ({ heads, headDim }: AttentionShape) =>
+    dsArea({ maxTokens: 8192, maxLength: 2048 }, heads, longForm(headDim)!.over, H200)!;
   const texts = (loops: boolean) =>
     [64, 128].flatMap((headDim) => {
       const s = { heads: 14, kvHeads: 2, headDim };
-      const { over, keys, product } = longForm(headDim)!;
-      const area = dsArea({ maxTokens: 8192, maxLength: 2048 }, s.heads, over, H200)!;
+      const { keys, product } = longForm(headDim)!;
       return [
-        ...[1, 3].map((splits) =>
-          backwardMatrixCode('keys', s, keys, loops, { ds: keptText(area), splits, tokens: 8192 }),
-        ),
+        ...[1, 3].map((splits) => keysCode(s, keys, areaOf(s), splits, 8192, loops)),
         alongCode(s, keys.rows),
         sumsCode(s, 3, 8192),
-        productCode(s, product!, area, loops),
+        productCode(s, product, areaOf(s), loops),
       ];
     });
   // Two workgroups a processor on an H200.
   await compileAll([...texts(true), ...texts(false)], { ...H200, maxWorkgroupStorage: 23 * 1024 });
   // One.
-  const keys: MatrixTile = { form: 'matrix long', rows: 64, keys: 32, matrices: 2 };
-  await compileAll([backwardMatrixCode('keys', { heads: 14, kvHeads: 2, headDim: 128 }, keys)]);
+  const s = { heads: 14, kvHeads: 2, headDim: 128 };
+  await compileAll([keysCode(s, { rows: 64, keys: 32, matrices: 2 }, areaOf(s), 1, 8192)]);
 });
 
 test('ds has room for every long text of any batch, and no more than is its share', () => {

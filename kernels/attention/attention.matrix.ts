@@ -12,7 +12,7 @@ const SHARE = 24 * 1024;
 
 /** What a workgroup takes, and of which sequences. */
 export interface MatrixTile extends Cut {
-  form: 'matrix' | 'matrix short' | 'matrix long';
+  form: 'matrix' | 'matrix short';
   /** Keys at a time, 16 for each subgroup beside another; in the backward pass of keys, queries. */
   keys: number;
   /** Matrices of 16 rows that a subgroup has. */

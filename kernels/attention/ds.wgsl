@@ -1,6 +1,7 @@
-// Where ds of long texts lies, f16 in tiles of 16 keys x 16 queries, 512 bytes in a row: each head has its texts one after
-// the other, a text its blocks of 64 x 64 from the diagonal down, by rows of queries, a block its tiles by rows of keys. In
-// vectors of 8 queries of one key. What is past a text's end, or above the diagonal by whole tiles, may never be written.
+// Where ds of long texts lies, which keys.long.wgsl keeps for queries.long.wgsl: f16 in tiles of 16 keys x 16 queries, 512
+// bytes in a row: each head has its texts one after the other, a text its blocks of 64 x 64 from the diagonal down, by rows
+// of queries, a block its tiles by rows of keys. In vectors of 8 queries of one key. What is past a text's end, or above the
+// diagonal by whole tiles, may never be written.
 //
 // A text that starts at row `first` of the batch starts at block row first (LONG + 64) / (64 LONG): of more than LONG
 // tokens, it is at least so far from the next as it has block rows, whatever lies between. Constants: LONG, HALF (half

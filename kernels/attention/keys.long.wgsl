@@ -1,5 +1,5 @@
 // attention.keys.wgsl on subgroup matrices for long texts: dk and dv. Includes backward.matrix.wgsl, which has the layouts
-// and constants, and ds.kept.wgsl or ds.none.wgsl. Scores are [keys, queries].
+// and constants, and ds.wgsl, by which ds is kept for queries.long.wgsl. Scores are [keys, queries].
 //
 // Beside keys.matrix.wgsl half of the subgroups multiply by q alone, the others by dy alone (ROLES = 2):
 //
@@ -21,6 +21,8 @@
 
 @group(0) @binding(3) var<storage, read> along: array<f32>;
 @group(0) @binding(7) var<storage, read> starts: array<u32>;
+// f16, in tiles: ds.wgsl
+@group(0) @binding(8) var<storage, read_write> ds_kept: array<vec4<u32>>;
 
 // (lse, D)
 var<workgroup> streamed: array<vec2<f32>, KEYS>;
@@ -139,7 +141,7 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) t
       let gradient = halves(ds[2u * i], ds[2u * i + 1u]);
       memory[at] = gradient;
       memory[ROWS * S_LINE + at] = halves(p[2u * i], p[2u * i + 1u]);
-      put_ds(tile, head, tile.x + row, base + (part * QUADS + 2u * i) * 4u, gradient);
+      ds_kept[ds_at(tile.z, head, tile.x + row - tile.z, base + (part * QUADS + 2u * i) * 4u - tile.z)] = gradient;
     }
     workgroupBarrier();
     for (var n = 0u; n < KK; n++) { // unroll

@@ -1,6 +1,5 @@
 // attention.keys.wgsl on subgroup matrices: dk and dv. Includes backward.matrix.wgsl, which has the layouts and
-// constants. Scores are [keys, queries] here: left matrices are k and v. Where queries.long.wgsl makes dq, ds is kept for it:
-// ds.kept.wgsl, else ds.none.wgsl, is included.
+// constants. Scores are [keys, queries] here: left matrices are k and v.
 
 @group(0) @binding(3) var<storage, read> along: array<f32>;
 @group(0) @binding(7) var<storage, read> starts: array<u32>;
@@ -119,9 +118,7 @@ fn main(@builtin(workgroup_id) wg: vec3<u32>, @builtin(local_invocation_index) t
     if (!OWN_GROUPS) { workgroupBarrier(); }
     for (var i = 0u; i < PAIRS; i++) { // unroll
       let at = weight(row, part, 2u * i);
-      let gradient = halves(ds[2u * i], ds[2u * i + 1u]);
-      memory[at] = gradient;
-      put_ds(tile, head, tile.x + row, base + (part * QUADS + 2u * i) * 4u, gradient);
+      memory[at] = halves(ds[2u * i], ds[2u * i + 1u]);
       memory[at + 2u] = halves(p[2u * i], p[2u * i + 1u]);
     }
     workgroupBarrier();
