@@ -41,6 +41,8 @@ export interface LongForm {
 export const longForm = (headDim: number): LongForm | undefined =>
   headDim === 64 || headDim === 128
     ? {
+        // 512 tokens were measured on an H200 (8 x 512: 408 to 297 µs at 128 channels, 179 to 115 at 64), nothing between
+        // 144 and 512.
         over: 384,
         keys: { rows: 64, keys: 16, matrices: 2 },
         product: { rows: 64, keys: 32, shares: 2 },

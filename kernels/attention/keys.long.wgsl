@@ -18,6 +18,7 @@
 //
 // What bounds it, by count for 64 x 32 pairs of 128 channels on an H200: 870 clocks of multiplying, 700 to 770 of loading
 // matrices, some 450 of staging and the scores' way; with KEYS = 16 two workgroups a processor, at 19 KiB, may overlap them.
+// Measured, 4 texts x 2,048, 28 heads on 4: 1,226 us with ds kept, where keys.matrix.wgsl took 1,491.
 
 @group(0) @binding(3) var<storage, read> along: array<f32>;
 @group(0) @binding(7) var<storage, read> starts: array<u32>;
