@@ -1,15 +1,16 @@
 /** The gradient of attention at the lengths of training, in Qwen2.5's 0.5B, 7B and 32B shapes, and of names in SmolLM2's. */
 import type { Bench, BenchCase } from '../../src/bench.ts';
 import type { Gpu } from '../../src/gpu/gpu.ts';
+import type { Recorder } from '../../src/gpu/recorder.ts';
 import type { Tensor } from '../../src/gpu/tensor.ts';
 import { Noise, output } from '../../test/bench_data.ts';
 import { EPS, poisoned, runOnce } from '../../test/numeric.ts';
-import { attentionBackward } from './attention.backward.ts';
+import { type AttentionBackward, attentionBackward } from './attention.backward.ts';
 import { attention } from './attention.ts';
 import { Sequences } from './sequences.ts';
 
 /** Sequences, tokens of each, heads, kvHeads, headDim. */
-type Shape = readonly [S: number, n: number, heads: number, kvHeads: number, headDim: number];
+export type Shape = readonly [S: number, n: number, heads: number, kvHeads: number, headDim: number];
 const SHAPES: readonly Shape[] = [
   [16, 144, 14, 2, 64],
   [112, 32, 14, 2, 64],
@@ -26,18 +27,25 @@ const SOFTWARE: readonly Shape[] = [
   [20, 15, 4, 2, 64],
 ];
 
-export const bench: Bench = (gpu) => (gpu.description.software ? SOFTWARE : SHAPES).map((shape) => one(gpu, ...shape));
+export const bench: Bench = (gpu) =>
+  (gpu.description.software ? SOFTWARE : SHAPES).map((shape) => backwardCase(gpu, shape));
 
 /** The queries of a sequence, from its end, that are checked: of the keys there these are all that see them. */
 const WINDOW = 64;
 
-function one(gpu: Gpu, S: number, n: number, heads: number, kvHeads: number, headDim: number): BenchCase {
+/** `form` records one that the plan does not choose. */
+export function backwardCase(
+  gpu: Gpu,
+  [S, n, heads, kvHeads, headDim]: Shape,
+  form: (r: Recorder, a: AttentionBackward) => void = attentionBackward,
+): BenchCase {
   const act = gpu.activation;
   const shape = { heads, kvHeads, headDim };
   const [width, inner, T] = [(heads + 2 * kvHeads) * headDim, heads * headDim, S * n];
   const [qkvs, dys] = [new Noise(1, T * width, act), new Noise(2, T * inner, act)];
   let made: Tensor[] = [];
   let sequences: Sequences | undefined;
+  let parts: Part[] | undefined;
   return {
     kernel: 'attention backward',
     shape: `${S}x${n} H=${heads} KV=${kvHeads} D=${headDim}`,
@@ -50,11 +58,11 @@ function one(gpu: Gpu, S: number, n: number, heads: number, kvHeads: number, hea
       const y = poisoned(gpu, 'y', act, [T, inner]);
       const lse = poisoned(gpu, 'lse', 'f32', [T, heads]);
       made = [dqkv, qkv, dy, y, lse];
-      const packed = new Sequences(gpu, T, S);
+      const packed = new Sequences(gpu, T, S, undefined, n);
       sequences = packed;
       packed.set(Array.from({ length: S }, () => new Uint32Array(n)));
       await runOnce(gpu, (forward) => attention(forward, { qkv, y, lse, sequences: packed, ...shape }));
-      attentionBackward(r, { qkv, y, lse, dy, dqkv, sequences: packed, ...shape });
+      form(r, { qkv, y, lse, dy, dqkv, sequences: packed, ...shape });
     },
     async check() {
       const got = await output(gpu, made[0]);
@@ -63,7 +71,8 @@ function one(gpu: Gpu, S: number, n: number, heads: number, kvHeads: number, hea
       // Scores, weights and their gradients are off by some (D + n) roundoffs of the sizes of their terms; y, and in
       // forms that stage them so p and ds, are rounded to the activation type.
       const share = (8 * (headDim + n) + 128) * EPS.f32 + 6 * EPS[act];
-      for (const { at, values, sizes } of reference(qkvs, dys, (S - 1) * n, n, shape))
+      parts ??= reference(qkvs, dys, (S - 1) * n, n, shape);
+      for (const { at, values, sizes } of parts)
         values.forEach((expected, c) => {
           const allowed = share * sizes[c] + EPS[act] * Math.abs(expected) + 2 ** -25;
           worst = Math.max(worst, Math.abs(got.at(at + c) - expected) / allowed);

@@ -6,6 +6,7 @@ import { type Caps, PORTABLE_CAPS } from '../../src/gpu/adapter.ts';
 import type { Recorder } from '../../src/gpu/recorder.ts';
 import type { Tensor } from '../../src/gpu/tensor.ts';
 import { float, specialise } from '../../src/gpu/wgsl.ts';
+import { backwardLong, dsArea, type LongForm, longForm } from './attention.backward.long.ts';
 import { backwardMatrixCode, backwardTiles } from './attention.backward.matrix.ts';
 import shared from './attention.backward.wgsl' with { type: 'text' };
 import keysSource from './attention.keys.wgsl' with { type: 'text' };
@@ -55,8 +56,15 @@ export function plainBackward(headDim: number): BackwardTile {
   return { form: 'plain', rows, parts, keys: [16, 12, 8, 6, 4, 3, 2].find(fits) as number };
 }
 
-/** Records dqkv. Sums are f32 in a fixed order. Throws an Error where the shape is none that the kernels compute. */
-export function attentionBackward(r: Recorder, a: AttentionBackward): void {
+/**
+ * Records dqkv. Sums are f32 in a fixed order. Throws an Error where the shape is none that the kernels compute. `long`: how
+ * long texts are done on subgroup matrices, null: as others are.
+ */
+export function attentionBackward(
+  r: Recorder,
+  a: AttentionBackward,
+  long: LongForm | null = longForm(a.headDim) ?? null,
+): void {
   const { heads: H, kvHeads: KV, headDim, sequences, qkv, y, dy, dqkv } = a;
   if (headDim % 8 || headDim > 256 || H % KV)
     throw new Error(
@@ -73,11 +81,13 @@ export function attentionBackward(r: Recorder, a: AttentionBackward): void {
       grid: () => [of === 'queries' ? H : KV, count.count],
     });
   };
+  const area = p.form === 'matrix' && long ? dsArea(sequences, H, long.over, r.gpu.caps) : undefined;
   for (const of of ['queries', 'keys'] as const)
     if (p.form === 'plain') record(of, '', p, plainCode(of, a, p, r));
     else
-      for (const tile of backwardTiles(headDim))
+      for (const tile of backwardTiles(headDim, area))
         record(of, ` ${tile.form}`, tile, backwardMatrixCode(of, a, tile, r.gpu.description.software));
+  if (long && area) backwardLong(r, { ...a, along }, long, area);
 }
 
 function plainCode(of: 'queries' | 'keys', a: AttentionBackward, p: BackwardTile, r: Recorder): string {

@@ -14,7 +14,8 @@
 // H200 runs two workgroups a processor: FM is 2 up to 64 channels and 1 beyond, where registers would not do either.
 // Loops marked `unroll` are written out. Constants: H, KV, D, SCALE (log2(e) / sqrt(D)), INVERSE_ROOT (1 / sqrt(D)),
 // ROWS, KEYS, FM, KD (matrices of 16 channels), FD (in a subgroup's share of them), KK (of 16 streamed rows), OWN and LOADS
-// (vectors a thread moves of owned and of streamed rows), QUADS (of four scores that a thread has).
+// (vectors a thread moves of owned and of streamed rows), QUADS (of four scores that a thread has), ROLES (1; 2 in
+// keys.long.wgsl, which says what for).
 
 @group(0) @binding(0) var<storage, read> qkv: array<vec4<u32>>;
 @group(0) @binding(1) var<storage, read> dy: array<vec4<u32>>;
@@ -23,7 +24,7 @@
 @group(0) @binding(5) var<uniform> dim: vec4<u32>;
 @group(0) @binding(6) var<storage, read> lse: array<f32>;
 
-const T = 2u * ROWS * KK / FM;
+const T = ROLES * 2u * ROWS * KK / FM;
 const D8 = D / 8u;
 const WIDTH = (H + 2u * KV) * D8;
 const LINE = D8 + 1u;          // vectors in a row of q, k, v or dy,
@@ -36,7 +37,7 @@ const OWN_ROWS = 32u / PARTS;  // rows whose weights a subgroup makes
 const ACROSS = 2u * KK;        // vectors of 8 results in a row of the scores' memory
 const OWN_GROUPS = QUADS % 4u == 0u; // a thread's f16 go where none but its own f32 were
 
-var<workgroup> memory: array<vec4<u32>, max(S_AT + ROWS * S_LINE, ROWS * LINE)>;
+var<workgroup> memory: array<vec4<u32>, max(S_AT + ROLES * ROWS * S_LINE, ROWS * LINE)>;
 
 fn dot8(a: vec4<u32>, b: vec4<u32>) -> f32 {
   return dot(vec4<f32>(bitcast<vec4<f16>>(a.xy)), vec4<f32>(bitcast<vec4<f16>>(b.xy)))

@@ -22,4 +22,21 @@ describeGpus('a packed batch', (gpu) => {
     expect(await written()).toEqual(batch.flat());
     expect(await written(rowsOfTokens(Uint32Array.of(7, 9, 151_000)))).toEqual([2, 0, 1, 2, 0]);
   });
+
+  test('lists the tiles of sequences of some lengths, first of all sequences first', async () => {
+    const g = gpu();
+    const seqs = new Sequences(g, 20, 4, undefined, 8);
+    const { list, count } = seqs.tiles({ rows: 3, over: 2, upTo: 7 });
+    seqs.set([7, 2, 8, 3].map((n) => new Uint32Array(n)));
+    expect(count.count).toBe(4);
+    const tiles = [
+      [0, 3, 0, 0],
+      [17, 20, 17, 3],
+      [3, 6, 0, 0],
+      [6, 7, 0, 0],
+    ];
+    expect([...(await g.read(list, 16))]).toEqual(tiles.flat());
+    expect(() => seqs.set([new Uint32Array(9)])).toThrow('does not fit');
+    seqs.free();
+  });
 });

@@ -16,7 +16,10 @@ export interface Cut {
   upTo?: number;
 }
 
-/** Consecutive queries of one sequence each, of one batch after the other. */
+/**
+ * Consecutive queries of one sequence each, of one batch after the other, by their place in it: as keys the first of them have
+ * the most queries after them, as queries the last have the most keys before, and what takes longest should begin first.
+ */
 export interface Tiles {
   /** u32 [most, 4]: (first row, one past the last row, first row of the sequence, sequence). */
   readonly list: Tensor;
@@ -37,17 +40,26 @@ export class Sequences {
   readonly starts: Tensor;
   readonly maxTokens: number;
   readonly maxSequences: number;
+  /** Tokens that a sequence has at most. */
+  readonly maxLength: number;
   /** The embedding's own, where it has only some tokens' rows. */
   readonly rows: ReadonlyMap<number, number> | undefined;
   readonly #gpu: Gpu;
   readonly #cuts: { cut: Required<Cut>; tiles: Tiles }[] = [];
   #batchStarts: Uint32Array = new Uint32Array(1);
 
-  constructor(gpu: Gpu, maxTokens: number, maxSequences: number, rows?: ReadonlyMap<number, number>) {
+  constructor(
+    gpu: Gpu,
+    maxTokens: number,
+    maxSequences: number,
+    rows?: ReadonlyMap<number, number>,
+    maxLength = maxTokens,
+  ) {
     this.#gpu = gpu;
     this.rows = rows;
     this.maxTokens = maxTokens;
     this.maxSequences = maxSequences;
+    this.maxLength = maxLength;
     this.tokens = gpu.dim('tokens');
     this.count = gpu.dim('sequences');
     this.ids = gpu.tensor('ids', 'u32', [maxTokens]);
@@ -69,10 +81,16 @@ export class Sequences {
   #fill({ rows, over, upTo }: Required<Cut>, { list, count }: Tiles): void {
     const starts = this.#batchStarts;
     const tiles: number[] = [];
-    for (let s = 0; s + 1 < starts.length; s++) {
-      const [start, end] = [starts[s], starts[s + 1]];
-      if (end - start <= over || end - start > upTo) continue;
-      for (let i = start; i < end; i += rows) tiles.push(i, Math.min(i + rows, end), start, s);
+    let cut = Array.from(starts.subarray(1), (_, s) => s).filter((s) => {
+      const length = starts[s + 1] - starts[s];
+      return length > over && length <= upTo;
+    });
+    for (let place = 0; cut.length > 0; place += rows) {
+      for (const s of cut) {
+        const at = starts[s] + place;
+        tiles.push(at, Math.min(at + rows, starts[s + 1]), starts[s], s);
+      }
+      cut = cut.filter((s) => starts[s] + place + rows < starts[s + 1]);
     }
     if (tiles.length > 0) this.#gpu.write(list, Uint32Array.from(tiles));
     count.set(tiles.length / 4);
@@ -81,7 +99,8 @@ export class Sequences {
   /** Loads one batch of token ids; every sequence has at least one token, all fit the capacity and have their rows. */
   set(batch: readonly ArrayLike<number>[]): void {
     const total = batch.reduce((n, s) => n + s.length, 0);
-    if (total > this.maxTokens || batch.length > this.maxSequences || batch.some((s) => s.length === 0))
+    const fits = (n: number) => n > 0 && n <= this.maxLength;
+    if (total > this.maxTokens || batch.length > this.maxSequences || !batch.every((s) => fits(s.length)))
       throw new Error(
         `a batch of ${batch.length} sequences, ${total} tokens does not fit ${this.maxSequences}, ${this.maxTokens}`,
       );

@@ -26,9 +26,18 @@ export default defineConfig({
         cli: file('src/cli/main.ts'),
         tests: file('scripts/device/tests.ts'),
         ...Object.fromEntries(
-          ['adapters', 'attention', 'embed', 'gemm', 'int8', 'lora', 'matrix_loads', 'occupancy', 'vector'].map(
-            (name) => [name, file(`scripts/device/${name}.ts`)],
-          ),
+          [
+            'adapters',
+            'attention',
+            'attention.backward',
+            'embed',
+            'gemm',
+            'int8',
+            'lora',
+            'matrix_loads',
+            'occupancy',
+            'vector',
+          ].map((name) => [name, file(`scripts/device/${name}.ts`)]),
         ),
       },
       external: [...builtinModules, /^node:/, 'webgpu'],

@@ -214,6 +214,8 @@ export class Gpu {
     try {
       return await this.#patience.during(work);
     } catch (error) {
+      // At once: what waits for room would otherwise find a settled promise over and over, and let nothing else run.
+      this.#compiling.delete(work);
       const info = await module.getCompilationInfo().catch(() => undefined);
       const first = info?.messages.find((m) => m.type === 'error');
       const where = first ? ` (line ${first.lineNum}: ${first.message})` : '';

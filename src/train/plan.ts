@@ -1,4 +1,5 @@
 /** What a training run will take, before anything is allocated: parameters, steps, memory by kind, arithmetic. Pure. */
+import { longBytes } from '../../kernels/attention/attention.backward.long.ts';
 import { UserError } from '../errors.ts';
 import type { ModelConfig } from '../formats/config.ts';
 import { linearShapes } from '../formats/decoder_paths.ts';
@@ -85,13 +86,17 @@ export function planTraining(
   const forward = activationBytes(config, activation).perToken;
   const eights = int8 ? int8Bytes(config, ['forward', 'backward']) : undefined;
   const tiles = caps.matrix ? tileBytes(config, 'forward') + tileBytes(config, 'backward') : 0;
+  const longest = [...data.queries, ...data.passages].reduce((n, ids) => Math.max(n, ids.length), 1);
+  const long = longBytes(caps, config, { maxTokens: chunkTokens, maxLength: longest });
   const vectors = 4 * config.hiddenSize * data.passages.length;
   const trained = train === 'all' ? allCount(checkpoint, caps) : loraCount(config, settings, adapter);
   const bytes = {
     weights: train === 'lora' ? frozenBytes(checkpoint, caps, data) : activation === 'f16' ? 2 * trained : 0,
     training: BYTES_PER_PARAMETER * trained,
     activations:
-      chunkTokens * (forward + back.perToken - layerInputs + (eights?.perToken ?? tiles)) + (eights?.weights ?? 0),
+      chunkTokens * (forward + back.perToken - layerInputs + (eights?.perToken ?? tiles)) +
+      (eights?.weights ?? 0) +
+      long,
     layerInputs: chunkTokens * layerInputs,
     kept: keep ? chunkTokens * back.kept : 0,
     ranking: data.validation ? chunkTokens * forward + 2 * vectors : 0,

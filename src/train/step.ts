@@ -123,7 +123,7 @@ export async function createStep(
   const { config } = model;
   const C = config.hiddenSize;
   const most = Math.min(o.chunkTokens, o.queries + o.passages);
-  const seqs = new Sequences(gpu, o.chunkTokens, most, model.embed.rows);
+  const seqs = new Sequences(gpu, o.chunkTokens, most, model.embed.rows, o.maxLength);
   const s = activations(gpu, config, o.chunkTokens, o.maxLength);
   const b = backwardActivations(gpu, model, o.chunkTokens, o.keep);
   const e = embeddingActivations(gpu, seqs, C);
