@@ -1,9 +1,10 @@
 /** Writing files so that nothing half-written is ever left under the final name. */
 import { rmdirSync, rmSync } from 'node:fs';
-import { copyFile, type FileHandle, link, mkdir, open, rename, rm } from 'node:fs/promises';
-import { dirname, resolve } from 'node:path';
+import { copyFile, type FileHandle, link, open, rename, rm } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import process from 'node:process';
 import { fileError } from './file_source.ts';
+import { makeFolder } from './make_folder.ts';
 
 /**
  * A file to be written, in pieces: at once, or as they are made, each left as it is until the next but one is asked
@@ -54,8 +55,7 @@ export async function writeFiles(files: readonly FileToWrite[]): Promise<void> {
     for (const file of files) {
       const { path } = file;
       current = path;
-      const made = await mkdir(dirname(path), { recursive: true });
-      if (made !== undefined) for (const folder of foldersDownTo(made, dirname(path))) begin(folder, 'folder');
+      for (const folder of await makeFolder(dirname(path))) begin(folder, 'folder');
       const temporary = `${path}.${process.pid}.tmp`;
       written.push({ path, temporary });
       begin(temporary, 'file');
@@ -107,12 +107,4 @@ async function copy(source: string, target: string) {
   await copyFile(source, target);
   const file = await open(target);
   await file.sync().finally(() => file.close());
-}
-
-/** The folders from `top` to `bottom`, which lies in it. */
-function foldersDownTo(top: string, bottom: string): string[] {
-  const last = resolve(bottom);
-  const folders: string[] = [];
-  for (let folder = last; folder.length >= resolve(top).length; folder = dirname(folder)) folders.unshift(folder);
-  return folders;
 }

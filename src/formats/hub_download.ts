@@ -5,11 +5,12 @@
  */
 import { createHash, type Hash } from 'node:crypto';
 import { constants, createReadStream } from 'node:fs';
-import { type FileHandle, mkdir, open, rename, rm, stat, statfs } from 'node:fs/promises';
+import { type FileHandle, open, rename, rm, stat, statfs } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { UserError } from '../errors.ts';
 import { fileError } from './file_source.ts';
 import type { Checksum } from './hub_client.ts';
+import { makeFolder } from './make_folder.ts';
 import { type RequestBytes, TooMuch, transfer } from './transfer.ts';
 
 export interface Download {
@@ -31,7 +32,7 @@ export interface Download {
 export async function download(file: Download): Promise<void> {
   const partial = `${file.path}.partial`;
   try {
-    await mkdir(dirname(file.path), { recursive: true });
+    await makeFolder(dirname(file.path));
     await checkSpace(file, partial);
     // What an earlier call left may belong to another version of the file, so a mismatch gets one fresh start.
     const resumed = await sizeOf(partial);

