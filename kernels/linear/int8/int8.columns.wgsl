@@ -1,6 +1,6 @@
 // Wᵀ of int4 weights (weights.ts) as i8, for dX = dY W, one scale a k, each 32 of n turned by H first (int8.hadamard.wgsl): V =
 // Hᵀ W, scale[k] = max_n |V[n, k]| / 127, q[k, n] = V[n, k] / scale[k], rounded to the nearest. In tiles of 16 k x 32 n, one row
-// of tiles after the other, in squares as int8.requantize.wgsl makes them.
+// of tiles after the other, in squares as int8.rows.wgsl makes them.
 //
 //   words    u32 [N, K / 8]: K is a multiple of 16, N of 32
 //   params   int8.weights.wgsl

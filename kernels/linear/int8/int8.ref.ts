@@ -1,7 +1,7 @@
 /** What the i8 products mean, in float64 and whole numbers. Layouts: int8.*.wgsl. */
 type Numbers = ArrayLike<number>;
 
-/** Where number k of a row lies in tiles of 16 x 32, K columns in all; `squares`: as int8.requantize.wgsl makes them. */
+/** Where number k of a row lies in tiles of 16 x 32, K columns in all; `squares`: as int8.rows.wgsl makes them. */
 export function tileIndex(row: number, k: number, K: number, squares: boolean): number {
   const [r, c, byte] = [row % 16, Math.floor(k / 16) % 2, k % 16];
   const vector = squares ? 16 * Math.floor(r / 8) + 8 * c + (r % 8) : 2 * r + c;

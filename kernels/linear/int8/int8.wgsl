@@ -2,7 +2,7 @@
 // (tensor cores): i8 x i8 -> i32, 16 x 16 x 32. The sums are whole numbers and exact: 127 · 127 · K < 2^31 up to K = 133,000.
 //
 //   x       i8 in tiles of 16 x 32 (int8.quantize.wgsl), rows rounded up to M16; matrices are loaded straight from it
-//   w       i8 in tiles of 16 x 32 (int8.requantize.wgsl, int8.columns.wgsl), rows rounded up to 16; copied to workgroup memory in rows
+//   w       i8 in tiles of 16 x 32 (int8.rows.wgsl, int8.columns.wgsl), rows rounded up to 16; copied to workgroup memory in rows
 //   y       f16 or f32 [M, LDY], four at a time (Y)
 //   sx, sw  f32 [M], [N]
 //   bias    f32 [N]        bound also where BIAS is false

@@ -13,7 +13,7 @@ import hadamard from './int8.hadamard.wgsl' with { type: 'text' };
 import measured from './int8.measured.wgsl' with { type: 'text' };
 import packed from './int8.packed.wgsl' with { type: 'text' };
 import quantizeSource from './int8.quantize.wgsl' with { type: 'text' };
-import requantizeSource from './int8.requantize.wgsl' with { type: 'text' };
+import rowsSource from './int8.rows.wgsl' with { type: 'text' };
 import weightsSource from './int8.weights.wgsl' with { type: 'text' };
 
 /** How many times 32 of k a product loads matrices of x ahead at most, past the end of a row of tiles too. */
@@ -145,7 +145,7 @@ export function weightCode(
     ...{ GROUP: group, GROUPS: Math.ceil(K / group), ZERO_POINT: meta === 'zero16', WIDE: meta === 'offset32' },
     ...{ T: measure ? THREADS.measure : THREADS[direction], ...COUNTS },
   };
-  const source = direction === 'rows' ? requantizeSource : columnsSource;
+  const source = direction === 'rows' ? rowsSource : columnsSource;
   const include = [bytes, hadamard, weightsSource, measure ? measured : packed];
   return written(specialise(source, { constants, include }), constants, loops);
 }
