@@ -37,6 +37,12 @@ export function emulate(gpu: Gpu): Gpu {
   return gpu;
 }
 
+/** A suite's GPU with matrices of i8, which are played where the others are; undefined where a native one has none. */
+export function int8Gpu(gpu: Gpu, emulated: boolean): Gpu | undefined {
+  if (emulated) gpu.caps.matrixI8 = true;
+  return gpu.caps.matrixI8 ? gpu : undefined;
+}
+
 /** A suite for the tier `matrix`. `gpu()` is the open GPU, valid inside tests and hooks. */
 export function describeMatrixGpu(name: string, body: (gpu: () => Gpu, emulated: boolean) => void): void {
   const on = matrixGpu();

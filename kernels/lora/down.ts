@@ -40,9 +40,8 @@ const SUBGROUPS = 8;
 
 /**
  * The plan for a shape, or undefined where gemm.matrix.ts is to make H: no subgroup matrices, x not f16, K or the ranks not
- * multiples of 16, more than 96 ranks, K above 3,584, fewer than 256 rows, or
- * fewer than 16 a processor and K above 1,024. Rows a workgroup by count, steps as long as
- * workgroup memory has room for. Pure.
+ * multiples of 16, more than 96 ranks, K above 3,584, fewer than 256 rows, or fewer than 16 a processor and K above 1,024. Rows
+ * a workgroup by count, steps as long as workgroup memory has room for. Pure.
  */
 export function planDown(caps: Caps, s: DownShape): DownPlan | undefined {
   if (s.M < LEAST_ROWS || s.K > LONGEST || (s.K > LONG && s.M < 16 * PROCESSORS)) return undefined;

@@ -30,7 +30,7 @@ import { loadCheckpoint, saveCheckpoint } from '../train/run_checkpoint.ts';
 import { contentFingerprint, type RunConfig } from '../train/run_config.ts';
 import type { EpochOutput, RunFolder } from '../train/run_folder.ts';
 import type { Settings } from '../train/settings.ts';
-import { tokensOf } from '../train/tokens.ts';
+import { longestText, tokensOf } from '../train/tokens.ts';
 import type { Trainable } from '../train/trainable.ts';
 import { trainedWeights } from '../train/trained_weights.ts';
 import { chunkTokensFor, DEFAULT_KEEP_BYTES, mostBatchTokens, Trainer } from '../train/trainer.ts';
@@ -63,6 +63,8 @@ export interface OpenedJob {
   tokenizer: Tokenizer;
   adapter?: Adapter;
   prepared: PreparedData;
+  /** Ids of the data's tokens. */
+  tokens: Uint32Array;
   fingerprint: string;
   dataFiles: Record<string, string>;
   close(): Promise<void>;
@@ -89,7 +91,7 @@ export async function openJob(job: TrainJob): Promise<OpenedJob> {
     const prepared = await prepareData(job.data, tokenizer, settings, { fold, withoutRationales, maxPositions });
     const { files } = await identify(job.data);
     return {
-      ...{ job, source, tokenizer, adapter, prepared, close },
+      ...{ job, source, tokenizer, adapter, prepared, tokens: tokensOf(prepared.data), close },
       fingerprint: await contentFingerprint(await modelFiles(job.modelPath, job.adapter)),
       dataFiles: Object.fromEntries(files.map(({ name, sha256 }) => [name, sha256])),
     };
@@ -100,7 +102,7 @@ export async function openJob(job: TrainJob): Promise<OpenedJob> {
 }
 
 /** What the job will take on this GPU. Throws a UserError where it does not fit. */
-export function planJob(gpu: Gpu, { job, source, adapter, prepared }: OpenedJob): TrainingPlan {
+export function planJob(gpu: Gpu, { job, source, adapter, prepared, tokens }: OpenedJob): TrainingPlan {
   const { checkpoint } = source;
   const { data } = prepared;
   const { train, settings, keepBytes = DEFAULT_KEEP_BYTES } = job;
@@ -111,9 +113,11 @@ export function planJob(gpu: Gpu, { job, source, adapter, prepared }: OpenedJob)
       `--activations int8 has nothing to work on: ${job.model} has no int4 weights (\`lacuna quantize --to q4\` makes them)`,
     );
   const plan = (chunkTokens: number) =>
-    planTraining(checkpoint, gpu.caps, data, settings, { train, adapter, chunkTokens, keepBytes, int8 });
-  const texts = [...data.queries, ...data.passages];
-  const longest = texts.reduce((n, ids) => Math.max(n, ids.length), 0);
+    planTraining(checkpoint, gpu.caps, data, settings, {
+      ...{ train, adapter, chunkTokens, keepBytes, int8 },
+      tokens: tokens.length,
+    });
+  const longest = longestText(data);
   // A chunk of one text plans the same passages a step, which the usual chunk depends on.
   const batch = mostBatchTokens(data, settings.batch, plan(longest).passages);
   const chunkTokens = chunkTokensFor(gpu, checkpoint.config, { longest, batch, asked: job.chunkTokens });
@@ -235,12 +239,12 @@ interface Session {
 }
 
 async function openSession(gpu: Gpu, opened: OpenedJob, folder: RunFolder, reporter: Reporter): Promise<Session> {
-  const { job, source, adapter, tokenizer, prepared } = opened;
+  const { job, source, adapter, tokenizer, prepared, tokens } = opened;
   const { checkpoint } = source;
   const load = () =>
     loadModel(gpu, checkpoint, {
       exact: true,
-      tokens: tokensOf(prepared.data),
+      tokens,
       onProgress: (done, total) => reporter.phase('load', done, total, 'B'),
     });
   const trainable =

@@ -212,16 +212,13 @@ export class Gpu {
     });
     this.#compiling.add(work);
     try {
-      return await this.#patience.during(work);
+      // At once, also where it fails: what waits for room would find a settled promise over and over, and let nothing else run.
+      return await this.#patience.during(work).finally(() => this.#compiling.delete(work));
     } catch (error) {
-      // At once: what waits for room would otherwise find a settled promise over and over, and let nothing else run.
-      this.#compiling.delete(work);
       const info = await module.getCompilationInfo().catch(() => undefined);
       const first = info?.messages.find((m) => m.type === 'error');
       const where = first ? ` (line ${first.lineNum}: ${first.message})` : '';
       throw new Error(`${label}: WGSL does not compile${where}: ${(error as Error).message}`);
-    } finally {
-      this.#compiling.delete(work);
     }
   }
 

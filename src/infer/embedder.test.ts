@@ -4,7 +4,7 @@ import { Sequences } from '../../kernels/attention/sequences.ts';
 import { INT8_LABEL } from '../../kernels/linear/int8/int8.ts';
 import { measureInt8 } from '../../kernels/linear/int8/operands.ts';
 import { describeGpus } from '../../test/gpus.ts';
-import { describeMatrixGpu } from '../../test/matrix_gpus.ts';
+import { describeMatrixGpu, int8Gpu } from '../../test/matrix_gpus.ts';
 import { normal, relativeError, toGpu } from '../../test/numeric.ts';
 import { UserError } from '../errors.ts';
 import type { ModelConfig } from '../formats/config.ts';
@@ -36,11 +36,7 @@ const TOKENS = [60, 3, 41, 30].map((length, s) =>
 );
 
 describeMatrixGpu('8-bit activations', (gpu, emulated) => {
-  const open = () => {
-    const g = gpu();
-    if (emulated) Object.assign(g.caps, { matrixI8: true });
-    return g.caps.matrixI8 ? g : undefined;
-  };
+  const open = () => int8Gpu(gpu(), emulated);
   const model = (adapter = false): ModelWeights => {
     const made = syntheticModel(gpu(), TINY, 32, { vocab: 256 });
     made.layers.forEach((layer, i) => {

@@ -1,6 +1,6 @@
 /** What a job will take, before anything is allocated: memory by kind, tokens, FLOPs, and time at a measured rate. */
 import type { ModelConfig } from '../formats/config.ts';
-import type { Checkpoint } from '../formats/stored.ts';
+import type { Checkpoint, StoredLinear } from '../formats/stored.ts';
 import type { Caps } from '../gpu/adapter.ts';
 import { BYTES } from '../gpu/tensor.ts';
 import { activationBytes, int8Bytes, tileBytes } from '../model/decoder.ts';
@@ -38,24 +38,25 @@ export function weightBytes(
   const { config } = checkpoint;
   const dense = (source: { kind: string; dtype?: string }) => BYTES[denseType({ caps }, source, exact)];
   let total = (rows ?? config.vocabSize) * config.hiddenSize * dense(checkpoint.dense('embed_tokens'));
-  for (let i = 0; i < config.layers; i++)
-    for (const path of Object.values(layerPaths(i)).flat()) {
-      const s = checkpoint.linear(path);
-      const weights = s.N * s.K;
-      if (s.kind === 'gptq' || s.kind === 'awq') total += weights / 2 + 4 * s.N * Math.ceil(s.K / s.group);
-      else if (s.kind === 'ggml' && s.type.startsWith('Q4'))
-        total += weights / 2 + (weights / 32) * (s.type === 'Q4_K' ? 8 : 4);
-      else total += quantize ? weights / 2 + weights / 8 : weights * dense(s);
-    }
+  for (const s of layerLinears(checkpoint)) {
+    const weights = s.N * s.K;
+    if (s.kind === 'gptq' || s.kind === 'awq') total += weights / 2 + 4 * s.N * Math.ceil(s.K / s.group);
+    else if (isInt4(s)) total += weights / 2 + (weights / 32) * (s.kind === 'ggml' && s.type === 'Q4_K' ? 8 : 4);
+    else total += quantize ? weights / 2 + weights / 8 : weights * dense(s);
+  }
   return total;
 }
 
-/** Whether any linear is stored in int4, and stays so. */
-export const holdsInt4 = (checkpoint: Checkpoint): boolean =>
+const layerLinears = (checkpoint: Checkpoint): StoredLinear[] =>
   Array.from({ length: checkpoint.config.layers }, (_, i) => Object.values(layerPaths(i)).flat())
     .flat()
-    .map((path) => checkpoint.linear(path))
-    .some((s) => s.kind === 'gptq' || s.kind === 'awq' || (s.kind === 'ggml' && s.type.startsWith('Q4')));
+    .map((path) => checkpoint.linear(path));
+
+const isInt4 = (s: StoredLinear): boolean =>
+  s.kind === 'gptq' || s.kind === 'awq' || (s.kind === 'ggml' && s.type.startsWith('Q4'));
+
+/** Whether any linear is stored in int4, and stays so. */
+export const holdsInt4 = (checkpoint: Checkpoint): boolean => layerLinears(checkpoint).some(isInt4);
 
 /** `lengths`: tokens of every text. */
 export function estimate(

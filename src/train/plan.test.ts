@@ -32,10 +32,12 @@ describeGpus('the plan of a run', (gpu) => {
       const g = gpu();
       const checkpoint = await openCheckpoint(goldenPath(name));
       const settings = { ...settingsOf(exp010, 'default'), batch: 2 };
+      const tokens = tokensOf(DATA);
+      const options = { tokens: tokens.length, chunkTokens: 16, keepBytes: 0 };
       const plan = (train: 'lora' | 'all') =>
-        planTraining(checkpoint, g.caps, DATA, settings, { train, chunkTokens: 16, keepBytes: 0 }).bytes.weights;
+        planTraining(checkpoint, g.caps, DATA, settings, { train, ...options }).bytes.weights;
       const before = g.allocated;
-      const model = await loadModel(g, checkpoint, { exact: true, tokens: tokensOf(DATA) });
+      const model = await loadModel(g, checkpoint, { exact: true, tokens });
       // Norms, biases and act-order's permutations are too small to be planned.
       const small = model.layers.flatMap((layer) => [
         ...[layer.inputNorm, layer.postNorm],

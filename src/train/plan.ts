@@ -16,7 +16,7 @@ import { chunksOf } from './chunks.ts';
 import type { TrainingData } from './events.ts';
 import { BYTES_PER_PARAMETER } from './parameters.ts';
 import type { Settings } from './settings.ts';
-import { tokensOf } from './tokens.ts';
+import { longestText } from './tokens.ts';
 
 /** Bytes on the GPU by what they are for. */
 export interface TrainingBytes {
@@ -57,6 +57,8 @@ export interface PlanOptions {
   train: 'lora' | 'all';
   /** The adapter that is trained on. */
   adapter?: Pick<Adapter, 'modules'>;
+  /** Distinct tokens of the data (tokensOf), whose embeddings alone LoRA loads. */
+  tokens: number;
   chunkTokens: number;
   /** Bytes that layers may keep. */
   keepBytes: number;
@@ -73,7 +75,7 @@ export function planTraining(
   caps: Caps,
   data: TrainingData,
   settings: Settings,
-  { train, adapter, chunkTokens, keepBytes, int8 }: PlanOptions,
+  { train, adapter, tokens, chunkTokens, keepBytes, int8 }: PlanOptions,
 ): TrainingPlan {
   const { config } = checkpoint;
   const activation = caps.f16 ? 'f16' : 'f32';
@@ -86,12 +88,16 @@ export function planTraining(
   const forward = activationBytes(config, activation).perToken;
   const eights = int8 ? int8Bytes(config, ['forward', 'backward']) : undefined;
   const tiles = caps.matrix ? tileBytes(config, 'forward') + tileBytes(config, 'backward') : 0;
-  const longest = [...data.queries, ...data.passages].reduce((n, ids) => Math.max(n, ids.length), 1);
-  const long = longBytes(caps, config, { maxTokens: chunkTokens, maxLength: longest });
+  const long = longBytes(caps, config, { maxTokens: chunkTokens, maxLength: longestText(data) });
   const vectors = 4 * config.hiddenSize * data.passages.length;
   const trained = train === 'all' ? allCount(checkpoint, caps) : loraCount(config, settings, adapter);
   const bytes = {
-    weights: train === 'lora' ? frozenBytes(checkpoint, caps, data) : activation === 'f16' ? 2 * trained : 0,
+    weights:
+      train === 'lora'
+        ? weightBytes(checkpoint, caps, { exact: true, rows: tokens })
+        : activation === 'f16'
+          ? 2 * trained
+          : 0,
     training: BYTES_PER_PARAMETER * trained,
     activations:
       chunkTokens * (forward + back.perToken - layerInputs + (eights?.perToken ?? tiles)) +
@@ -146,10 +152,6 @@ export function requireFits(
 }
 
 const sum = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0);
-
-/** As a run loads its base: the embeddings of the data's tokens alone. */
-const frozenBytes = (checkpoint: Checkpoint, caps: Caps, data: TrainingData): number =>
-  weightBytes(checkpoint, caps, { exact: true, rows: tokensOf(data).length });
 
 const allCount = (checkpoint: Checkpoint, caps: Caps): number =>
   sum(sourcesOf(checkpoint, caps.maxBinding).map(({ shape }) => elements(shape)));

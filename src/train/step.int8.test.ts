@@ -1,7 +1,7 @@
 /** Training steps whose products of int4 weights are in 8 bits: that all of them are, beside f16, and what is refused. */
 import { expect, test } from 'vitest';
 import { INT8_BACKWARD_LABEL, INT8_LABEL } from '../../kernels/linear/int8/int8.ts';
-import { describeMatrixGpu } from '../../test/matrix_gpus.ts';
+import { describeMatrixGpu, int8Gpu } from '../../test/matrix_gpus.ts';
 import { normal } from '../../test/numeric.ts';
 import { bits, gradients, OPTIONS, train } from '../../test/train_steps.ts';
 import type { ModelConfig } from '../formats/config.ts';
@@ -16,11 +16,7 @@ describeMatrixGpu('a training step in 8 bits', (gpu, emulated) => {
     ...SHAPES['SmolLM2-135M'],
     ...{ hiddenSize: 128, layers: 2, heads: 2, kvHeads: 1, headDim: 64, ffnSize: 256 },
   };
-  const open = () => {
-    const g = gpu();
-    if (emulated) Object.assign(g.caps, { matrixI8: true });
-    return g.caps.matrixI8 ? g : undefined;
-  };
+  const open = () => int8Gpu(gpu(), emulated);
   const texts = (count: number, salt: number) =>
     Array.from({ length: count }, (_, s) =>
       Uint32Array.from({ length: 20 }, (_, i) => (s * 7919 + i * 31 + salt) % 256),

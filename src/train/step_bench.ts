@@ -107,15 +107,8 @@ export async function timeStep(gpu: Gpu, c: StepCase, { warm = 3, steps = 10 } =
   const ms = times.sort((a, b) => a - b)[times.length >> 1];
   const tokens = c.queries[0] * c.queries[1] + c.passages[0] * c.passages[1];
   const timing = {
-    ...{
-      model: c.model,
-      tokens,
-      chunkTokens: c.chunkTokens,
-      keep: c.keep,
-      int8: c.int8 ?? false,
-      ms,
-      tokensPerSecond: (1000 * tokens) / ms,
-    },
+    ...{ model: c.model, chunkTokens: c.chunkTokens, keep: c.keep, int8: c.int8 ?? false },
+    ...{ tokens, ms, tokensPerSecond: (1000 * tokens) / ms },
     ...{ gpuBytes: gpu.peak, dispatches: step.labels.length },
     profile: gpu.caps.timestamps ? profileLines(await step.profile()) : [],
   };

@@ -13,6 +13,7 @@ import { firstLossScale, nextLossScale } from './scaler.ts';
 import { linearSchedule, type Schedule, warmupSteps } from './schedule.ts';
 import type { Settings } from './settings.ts';
 import { createStep, type Step, type StepTexts } from './step.ts';
+import { longestText } from './tokens.ts';
 import type { Trainable } from './trainable.ts';
 
 export interface TrainerOptions {
@@ -115,9 +116,9 @@ export class Trainer {
     settings: Settings,
     options: TrainerOptions = {},
   ): Promise<Trainer> {
-    const { labels, queries, passages } = data;
+    const { labels, passages } = data;
     const batches = new Batches({ ...settings, labels, passages: passages.length });
-    const longest = [...queries, ...passages].reduce((n, ids) => Math.max(n, ids.length), 0);
+    const longest = longestText(data);
     const chunkTokens = chunkTokensFor(gpu, trainable.model.config, {
       longest,
       batch: mostBatchTokens(data, settings.batch, batches.maxPassages),

@@ -4,7 +4,7 @@ import type { Caps } from '../../../src/gpu/adapter.ts';
 import type { Gpu } from '../../../src/gpu/gpu.ts';
 import { Recorder } from '../../../src/gpu/recorder.ts';
 import type { Tensor } from '../../../src/gpu/tensor.ts';
-import { compileAll, describeMatrixGpu, H200 } from '../../../test/matrix_gpus.ts';
+import { compileAll, describeMatrixGpu, H200, int8Gpu } from '../../../test/matrix_gpus.ts';
 import { fromGpu, normal, poisoned, toGpu } from '../../../test/numeric.ts';
 import { weights } from '../linear.check.ts';
 import type { Q4Meta, Q4Weight } from '../weights.ts';
@@ -95,9 +95,8 @@ function expectRow({ q, scale }: Rows, i: number, exact: Float64Array, part = 1)
 
 describeMatrixGpu('linear int8', (gpu, emulated) => {
   test.each(CASES)('%j', async (c) => {
-    const g = gpu();
-    if (emulated) Object.assign(g.caps, { matrixI8: true });
-    if (!g.caps.matrixI8) return;
+    const g = int8Gpu(gpu(), emulated);
+    if (!g) return;
     const { M, rows, N, K, plan, around = 0, scale } = c;
     // lavapipe has less workgroup memory than the largest tiles take.
     if (emulated && plan === LARGE) return;
@@ -159,9 +158,8 @@ describeMatrixGpu('linear int8', (gpu, emulated) => {
   });
 
   test.each(BACKWARD)('backward %j', async (c) => {
-    const g = gpu();
-    if (emulated) Object.assign(g.caps, { matrixI8: true });
-    if (!g.caps.matrixI8) return;
+    const g = int8Gpu(gpu(), emulated);
+    if (!g) return;
     const { M, rows, N, K, plan, around = 0, scale = 1 } = c;
     if (emulated && plan === LARGE) return;
     const { weight, W } = weights(g, `${c.meta} ${c.group}`, N, K) as { weight: Q4Weight; W: Float64Array };
@@ -200,9 +198,8 @@ describeMatrixGpu('linear int8', (gpu, emulated) => {
   });
 
   test('the products are near x Wᵀ and dY W, as near where a few numbers are large', async () => {
-    const g = gpu();
-    if (emulated) Object.assign(g.caps, { matrixI8: true });
-    if (!g.caps.matrixI8) return;
+    const g = int8Gpu(gpu(), emulated);
+    if (!g) return;
     const [M, N, K] = [128, 128, 192];
     const { weight, W } = weights(g, 'offset16 32', N, K) as { weight: Q4Weight; W: Float64Array };
     await measureInt8(g, [weight], true);
@@ -243,9 +240,8 @@ describeMatrixGpu('linear int8', (gpu, emulated) => {
   });
 
   test('a row that is not finite makes its products NaN, and no other', async () => {
-    const g = gpu();
-    if (emulated) Object.assign(g.caps, { matrixI8: true });
-    if (!g.caps.matrixI8) return;
+    const g = int8Gpu(gpu(), emulated);
+    if (!g) return;
     const [M, N, K] = [64, 64, 64];
     const { weight } = weights(g, 'offset16 32', N, K) as { weight: Q4Weight };
     await measureInt8(g, [weight]);
